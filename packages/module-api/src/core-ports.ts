@@ -1,0 +1,80 @@
+/** Ports that the core itself provides to modules. */
+import { definePort } from '@rollcall/ports'
+import type { Jid } from '@rollcall/jid'
+import type { Stanza } from '@rollcall/stanza'
+import type { XmlElement } from '@rollcall/xml'
+import type { Account } from './entities.ts'
+
+/**
+ * Sends a stanza from a local entity to wherever its `to` lives: account, host, component, remote domain.
+ * Order: FIFO per (from, to). The result is a promise only when something durable is under way (an offline message); it
+ * settles when that is committed. An undeliverable stanza is answered with an error to its `from`, never thrown.
+ */
+export interface Router {
+  route(stanza: Stanza): void | Promise<void>
+  /**
+   * One stanza to many bare or full JIDs: one envelope per member, serialised once. `stanza.to` is ignored.
+   * Subject to the receivers' `inbound` filters like any other.
+   */
+  broadcast(stanza: Stanza, targets: Iterable<Jid>): void
+  /** Whether this domain is served here (a host). Components and remote domains are not. */
+  isHost(domainpart: string): boolean
+}
+export const Router = definePort<Router>('router')
+
+/** Accounts of this member's shards. */
+export interface Accounts {
+  /** The account if it is warm here; never loads. */
+  warm(jid: Jid): Account | undefined
+  /** Warms the account and runs `use` in the account's order; undefined when no such account exists. */
+  use<T>(jid: Jid, use: (account: Account) => T): Promise<T | undefined>
+  exists(jid: Jid): Promise<boolean>
+  /** All warm accounts with at least one session; for statistics and commands, not for the hot path. */
+  online(): Iterable<Account>
+}
+export const Accounts = definePort<Accounts>('accounts')
+
+/** Account management; errors are `StanzaError`s that an iq may answer with. */
+export interface AccountAdmin {
+  /** `conflict` when it exists, `not-acceptable` for a bad localpart or password, `not-allowed` for a host not served. */
+  create(jid: Jid, password: string): Promise<void>
+  /** Deletes the account with everything every module keeps, ends its sessions, tells its contacts. `item-not-found`. */
+  remove(jid: Jid): Promise<void>
+  setPassword(jid: Jid, password: string): Promise<void>
+  verifyPassword(jid: Jid, password: string): Promise<boolean>
+  /** In text order, strictly after `after`. */
+  list(host: string, after: Jid | undefined, limit: number): Promise<Jid[]>
+  count(host: string): Promise<number>
+}
+export const AccountAdmin = definePort<AccountAdmin>('accountAdmin')
+
+/** Requests that the server itself sends. Rejects with the `StanzaError` of the answer, or `remote-server-timeout`. */
+export interface IqClient {
+  request(from: Jid, to: Jid, type: 'get' | 'set', payload: XmlElement, timeoutMs: number): Promise<Stanza>
+}
+export const IqClient = definePort<IqClient>('iqClient')
+
+/** Facts about this server and what modules declared, for disco, version and status. */
+export interface ServerInfo {
+  readonly software: string
+  readonly version: string
+  readonly hosts: readonly string[]
+  readonly startedAt: number
+  /** Disco features declared by all modules. */
+  features(scope: 'host' | 'account'): readonly string[]
+  /** Domains of connected components of a host (XEP-0114), for disco items. */
+  components(): readonly string[]
+  /** Administrators from the config file: bare JIDs. */
+  isAdmin(jid: Jid): boolean
+  /** Contact addresses from the config file (XEP-0157): kind → addresses. */
+  readonly contacts: Readonly<Record<string, readonly string[]>>
+}
+export const ServerInfo = definePort<ServerInfo>('serverInfo')
+
+/** Control of the running server, for administration commands. */
+export interface ServerControl {
+  /** Tells clients (RFC 6120 §4.9.3.19) and stops after `delayMs`. */
+  shutdown(delayMs: number): void
+  reload(): Promise<void>
+}
+export const ServerControl = definePort<ServerControl>('serverControl')

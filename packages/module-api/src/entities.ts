@@ -1,0 +1,76 @@
+/**
+ * The entities that a module meets: accounts and their sessions, as the member that owns the shard sees them.
+ */
+import type { Jid } from '@rollcall/jid'
+import type { Json } from '@rollcall/ports'
+import type { Stanza } from '@rollcall/stanza'
+
+/**
+ * A module's in-memory state about one account. Loaded before any stanza of the account is handled, so that handlers are
+ * synchronous; moves with the account when its shard moves.
+ */
+export interface AccountSlot<T> {
+  readonly slotName: string
+  /** Raised when `exportState` changes shape; `importState` gets the version it was written with. */
+  readonly version: number
+  /** Reads from storage when the account becomes warm. Rejecting makes the stanza that warmed it fail with `resource-constraint`. */
+  load(account: Jid): Promise<T>
+  /** The hand-off form. Undefined: the new owner loads from storage instead. */
+  exportState?(state: T): Json
+  importState?(json: Json, version: number): T
+  readonly state?: T
+}
+
+/** A module's in-memory state about one session; undefined until set. Moves with the session. */
+export interface SessionSlot<T> {
+  readonly slotName: string
+  readonly version: number
+  exportState(state: T): Json
+  importState(json: Json, version: number): T
+  readonly state?: T
+}
+
+export const accountSlot = <T>(slot: AccountSlot<T>): AccountSlot<T> => slot
+export const sessionSlot = <T>(slot: SessionSlot<T>): SessionSlot<T> => slot
+
+/** An account that we host and that is warm (loaded) on this member. */
+export interface Account {
+  /** The bare JID. */
+  readonly jid: Jid
+  /** Connected resources by resourcepart. */
+  readonly sessions: ReadonlyMap<string, Session>
+  get<T>(slot: AccountSlot<T>): T
+  /** Sessions that have sent initial presence and not gone unavailable. */
+  availableSessions(): Iterable<Session>
+}
+
+/** A connected resource (RFC 6121 §4 calls it available once it sent presence). */
+export interface Session {
+  readonly account: Account
+  /** The full JID. */
+  readonly jid: Jid
+  /** Latest undirected available presence, as sent on to contacts; undefined while unavailable. */
+  presence: Stanza | undefined
+  /** RFC 6121 §4.7.2.3; meaningful while `presence` is set. */
+  priority: number
+  /** Asked for the roster (RFC 6121 §2.2): gets roster pushes. */
+  isInterested: boolean
+  /** ms since the Unix epoch. */
+  readonly boundAt: number
+  /** From where: 'tcp' | 'tls' | 'websocket' | 'bosh', and the peer's address as text. */
+  readonly origin: SessionOrigin
+  get<T>(slot: SessionSlot<T>): T | undefined
+  set<T>(slot: SessionSlot<T>, state: T | undefined): void
+  /** Sends to the client; never throws. After the session ended it does nothing. */
+  send(stanza: Stanza): void
+  /** As `send`, for a stanza that is already serialised and shared between recipients (a wire string). */
+  sendWire(wire: string): void
+  /** Ends the stream with an error (RFC 6120 §4.9.3), for instance `conflict`. */
+  close(condition: string, text?: string): void
+}
+
+export interface SessionOrigin {
+  readonly transport: 'tcp' | 'tls' | 'websocket' | 'bosh'
+  readonly address: string
+  readonly isSecure: boolean
+}

@@ -1,0 +1,112 @@
+/**
+ * A module is data plus one `setup` function. What it declares decides what it is handed; nothing is looked up by string
+ * and nothing is reached except through the context.
+ */
+import type { Jid } from '@rollcall/jid'
+import type { Port, PortType, StoreDeclaration, StoreOf } from '@rollcall/ports'
+import type { Stanza } from '@rollcall/stanza'
+import type { ElementCodec } from '@rollcall/stanza'
+import type { XmlElement } from '@rollcall/xml'
+import type { Account, AccountSlot, Session } from './entities.ts'
+import type { ClaimHandler, ClaimHook, FilterHandler, FilterHook, ObserveHandler, ObserveHook, Stage } from './hook.ts'
+import type { Option, OptionsOf } from './option.ts'
+
+/** A specification that a module implements; feeds the generated XEP list and DOAP file. */
+export interface Implements {
+  readonly xep?: number
+  readonly rfc?: number
+  readonly version: string
+  readonly status: 'complete' | 'partial'
+  /** What is left out, when partial. */
+  readonly note?: string
+}
+
+type Ports = Readonly<Record<string, Port<unknown>>>
+type Stores = Readonly<Record<string, StoreDeclaration>>
+type Options = Readonly<Record<string, Option<unknown>>>
+
+/** An iq request being handled. Returning is the result; throwing `StanzaError` is the error. */
+export interface IqRequest<T> {
+  readonly payload: T
+  readonly stanza: Stanza
+  readonly from: Jid
+  /** The entity addressed; a client's iq without `to` is addressed to its own bare JID. */
+  readonly to: Jid
+  /** The requesting session when it is one of ours on this member. */
+  readonly session: Session | undefined
+}
+export interface AccountIqRequest<T> extends IqRequest<T> {
+  readonly account: Account
+}
+/** The payload of the result, or nothing for an empty result. */
+export type IqReply = XmlElement | void
+export type IqHandler<R> = (request: R) => IqReply | Promise<IqReply>
+
+/**
+ * Who may ask.
+ * - `host`: addressed to one of our hosts, by anyone.
+ * - `account`: addressed to an account's bare JID, by anyone: the handler must check what the asker may know.
+ * - `self`: addressed to the asker's own account; everyone else gets `forbidden` before the account is looked up.
+ */
+export interface IqScopes<T> {
+  host: IqRequest<T>
+  account: AccountIqRequest<T>
+  self: AccountIqRequest<T> & { readonly session: Session }
+}
+
+export interface ModuleContext<C extends Options, S extends Stores, N extends Ports> {
+  readonly config: OptionsOf<C>
+  readonly stores: { readonly [K in keyof S]: StoreOf<S[K]> }
+  readonly ports: { readonly [K in keyof N]: PortType<N[K]> }
+  /** Offers an implementation of a port named in `provides`; exactly once, before `setup` returns. */
+  provide<T>(port: Port<T>, implementation: T): void
+  /** Registers state that every warm account carries for this module; use the returned token with `account.get`. */
+  accountSlot<T>(slot: AccountSlot<T>): AccountSlot<T>
+  on<E>(hook: ObserveHook<E>, stage: Stage, handler: ObserveHandler<E>): void
+  on<E extends { readonly stanza: Stanza }>(hook: FilterHook<E>, stage: Stage, handler: FilterHandler<E>): void
+  on<E>(hook: ClaimHook<E>, stage: Stage, handler: ClaimHandler<E>): void
+  onIqGet<T, K extends keyof IqScopes<T>>(codec: ElementCodec<T>, scope: K, handler: IqHandler<IqScopes<T>[K]>): void
+  onIqSet<T, K extends keyof IqScopes<T>>(codec: ElementCodec<T>, scope: K, handler: IqHandler<IqScopes<T>[K]>): void
+  /** An iq of a client that has not authenticated (in-band registration). `address` is the peer's, for rate limits. */
+  onPreAuthIq<T>(type: 'get' | 'set', codec: ElementCodec<T>, handler: (request: PreAuthIq<T>) => IqReply | Promise<IqReply>): void
+  /** A wire string put into `<stream:features/>` before or after authentication, on every stream of every host. */
+  streamFeature(when: 'before-auth' | 'after-auth', read: (host: string) => string): void
+  /** Runs when the server stops, before storage closes. */
+  onStop(stop: () => void | Promise<void>): void
+}
+
+export interface PreAuthIq<T> {
+  readonly payload: T
+  readonly stanza: Stanza
+  readonly host: string
+  readonly address: string
+}
+
+export interface ModuleDeclaration<
+  C extends Options = Options, S extends Stores = Stores, N extends Ports = Ports,
+> {
+  readonly name: string
+  /** One sentence for the generated reference. */
+  readonly summary: string
+  readonly implements: readonly Implements[]
+  /** Disco features (XEP-0030) of hosts and of accounts. */
+  readonly features?: { readonly host?: readonly string[]; readonly account?: readonly string[] }
+  readonly config?: C
+  readonly stores?: S
+  /** Ports of the core, of the runtime and of other modules. */
+  readonly needs?: N
+  readonly provides?: readonly Port<unknown>[]
+  /** Off unless the config file turns it on. */
+  readonly isOffByDefault?: boolean
+  setup(context: ModuleContext<C, S, N>): void | Promise<void>
+}
+
+/** Any module, as the server's loader sees it. */
+export type AnyModule = ModuleDeclaration
+
+/** Declares a module; infers the types of config, stores and ports for `setup`. */
+export function defineModule<C extends Options = {}, S extends Stores = {}, N extends Ports = {}>(
+  declaration: ModuleDeclaration<C, S, N>,
+): AnyModule {
+  return declaration as unknown as AnyModule
+}

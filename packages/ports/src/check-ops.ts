@@ -1,0 +1,46 @@
+/**
+ * What every storage backend refuses before it touches anything.
+ *
+ * One place, so that a value which one backend would mangle (a NUL cuts a text short in C, a lone surrogate turns into
+ * U+FFFD in UTF-8 and may collide with another key) is refused by all of them alike. Such an argument is a defect of the
+ * caller, hence `TypeError` and not `StorageError`.
+ */
+import type { WriteOp } from './storage.ts'
+
+function checkText(text: string, what: string): void {
+  if (!text.isWellFormed() || text.includes('\0')) {
+    throw new TypeError(`storage ${what} is not well-formed text without NUL: ${JSON.stringify(text)}`)
+  }
+}
+
+function checkInteger(value: number, what: string): void {
+  if (!Number.isSafeInteger(value)) throw new TypeError(`storage ${what} is not a safe integer: ${value}`)
+}
+
+/** Throws `TypeError` when an operation could not be stored faithfully by every backend. */
+export function checkWriteOps(ops: readonly WriteOp[]): void {
+  for (const op of ops) {
+    checkText(op.owner, 'owner')
+    switch (op.op) {
+      case 'map-set':
+      case 'map-delete':
+        checkText(op.key, 'key')
+        break
+      case 'counter-add':
+        checkText(op.key, 'key')
+        checkInteger(op.amount, 'counter amount')
+        break
+      case 'archive-append':
+        checkText(op.entry.id, 'archive id')
+        checkText(op.entry.with, 'archive with')
+        checkInteger(op.entry.at, 'archive time')
+        break
+      default:
+    }
+  }
+}
+
+/** Throws `TypeError` unless `limit` is a non-negative integer: an unbounded read is never what a caller means. */
+export function checkLimit(limit: number): void {
+  if (!Number.isSafeInteger(limit) || limit < 0) throw new TypeError(`storage limit is not a count: ${limit}`)
+}

@@ -1,0 +1,177 @@
+/**
+ * The messages between edge and core, and between cores: the only thing the two halves share.
+ *
+ * An edge knows connections by a number (`conn`), unique on that edge member; a core knows a session by (edge member,
+ * conn). All members run the same table; on the in-process bus the records travel by reference, on others they are
+ * encoded by `codec` functions beside the backends. Versioned by `PROTOCOL_VERSION`: readers ignore unknown fields.
+ *
+ * Order: the bus is FIFO per pair of members, so a client's stanzas reach its core in order, and what the core delivers
+ * reaches the socket in order.
+ */
+import type { Jid } from '@rollcall/jid'
+import type { SessionOrigin } from '@rollcall/module-api'
+import type { Stanza } from '@rollcall/stanza'
+
+export const PROTOCOL_VERSION = 1
+
+/** Number of a connection on its edge member; never reused in a process. */
+export type ConnId = number
+
+// ---------------------------------------------------------------------------------------------- edge → core, one-way
+
+/** A stanza from a bound client, `from` stamped by the edge with the session's full JID. */
+export interface ClientStanza {
+  readonly kind: 'client-stanza'
+  readonly conn: ConnId
+  readonly stanza: Stanza
+}
+/** The stream ended: by the client's close tag or by a lost connection. */
+export interface ClientClosed {
+  readonly kind: 'client-closed'
+  readonly conn: ConnId
+  readonly reason: 'closed' | 'lost'
+}
+/** A stanza from an authenticated component (XEP-0114), `from` checked by the edge to be of `domain`. */
+export interface ComponentStanza {
+  readonly kind: 'component-stanza'
+  readonly conn: ConnId
+  readonly stanza: Stanza
+}
+export interface ComponentClosed {
+  readonly kind: 'component-closed'
+  readonly conn: ConnId
+}
+
+// ---------------------------------------------------------------------------------------------- edge → core, requests
+
+/** Reply `HostInfo`, or undefined when the host is not served. Edges ask once and again after `host-info-changed`. */
+export interface GetHostInfo {
+  readonly kind: 'host-info'
+  readonly host: string
+}
+export interface HostInfo {
+  /** Wire strings for `<stream:features/>`, from modules' declarations. */
+  readonly featuresBeforeAuth: string
+  readonly featuresAfterAuth: string
+}
+
+export type ScramHash = 'SHA-1' | 'SHA-256' | 'SHA-512'
+export type ScramMechanismHash = ScramHash
+
+/** Reply `ScramKeys`: always, also for an unknown account (then stable invented salt, keys nobody knows). */
+export interface GetScramKeys {
+  readonly kind: 'scram-keys'
+  readonly account: Jid
+  readonly hash: ScramHash
+}
+export interface ScramKeys {
+  readonly isKnown: boolean
+  readonly salt: Uint8Array
+  readonly iterations: number
+  readonly storedKey: Uint8Array
+  readonly serverKey: Uint8Array
+}
+/** Reply `VerifyResult`: checks a password (PLAIN) in constant effort, known account or not. */
+export interface VerifyPassword {
+  readonly kind: 'verify-password'
+  readonly account: Jid
+  readonly password: string
+}
+export type VerifyResult = { readonly isValid: boolean }
+/**
+ * The edge reports how an authentication ended so that the account's back-off can grow or reset. Reply `{ waitMs }`:
+ * how long further attempts on this account are refused.
+ */
+export interface ReportAuth {
+  readonly kind: 'report-auth'
+  readonly account: Jid
+  readonly isSuccess: boolean
+  readonly address: string
+}
+/** Asked before an exchange starts. Reply `{ waitMs }`: 0 = go on, else the account is locked that long. */
+export interface CheckLockout {
+  readonly kind: 'check-lockout'
+  readonly account: Jid
+}
+/** Reply `{ salt, iterations }`-independent upgrade (XEP-0480): stores SCRAM keys of another hash for an account. */
+export interface UpgradeKeys {
+  readonly kind: 'upgrade-keys'
+  readonly account: Jid
+  readonly hash: ScramHash
+  readonly salt: Uint8Array
+  readonly iterations: number
+  readonly storedKey: Uint8Array
+  readonly serverKey: Uint8Array
+}
+/** Creates the temporary account of an ANONYMOUS login. Reply: its bare JID as `Jid`. */
+export interface CreateAnonymous {
+  readonly kind: 'create-anonymous'
+  readonly host: string
+}
+/** Resource binding (RFC 6120 §7). `resourcepart` is the client's wish, unprepared; '' = server's choice. Reply `Bound` or `BindRefused`. */
+export interface BindSession {
+  readonly kind: 'bind'
+  readonly account: Jid
+  readonly resourcepart: string
+  readonly conn: ConnId
+  readonly origin: SessionOrigin
+  readonly isAnonymous: boolean
+}
+export type BindReply =
+  | { readonly isBound: true; readonly jid: Jid }
+  | { readonly isBound: false; readonly condition: 'bad-request' | 'conflict' | 'not-allowed' | 'resource-constraint'; readonly text?: string }
+
+/** An iq before authentication (XEP-0077). Reply: the answering stanza's wire string. */
+export interface PreAuthIqMessage {
+  readonly kind: 'pre-auth-iq'
+  readonly host: string
+  readonly address: string
+  readonly stanza: Stanza
+}
+/** Reply `{ isAccepted: true, secret-checked }` or `{ isAccepted: false }` when the domain is taken or unknown. */
+export interface RegisterComponent {
+  readonly kind: 'register-component'
+  readonly domain: string
+  readonly conn: ConnId
+}
+
+// ---------------------------------------------------------------------------------------------- core → edge, one-way
+
+/** Wire strings for one connection, in order. */
+export interface Deliver {
+  readonly kind: 'deliver'
+  readonly conn: ConnId
+  readonly wire: string
+}
+/** Ends the stream with an error (RFC 6120 §4.9.3), or cleanly when `condition` is ''. */
+export interface CloseStream {
+  readonly kind: 'close-stream'
+  readonly conn: ConnId
+  readonly condition: string
+  readonly text?: string
+}
+export interface HostInfoChanged {
+  readonly kind: 'host-info-changed'
+}
+
+// ---------------------------------------------------------------------------------------------- core → core, one-way
+
+/** A stanza for an entity of a shard that the receiver owns. */
+export interface RouteStanza {
+  readonly kind: 'route'
+  readonly stanza: Stanza
+}
+/** One stanza for many entities of the receiver's shards; expanded there. */
+export interface RouteBroadcast {
+  readonly kind: 'broadcast'
+  readonly stanza: Stanza
+  readonly targets: readonly Jid[]
+}
+
+export type EdgeToCore =
+  | ClientStanza | ClientClosed | ComponentStanza | ComponentClosed
+  | GetHostInfo | GetScramKeys | VerifyPassword | ReportAuth | CheckLockout | UpgradeKeys | CreateAnonymous
+  | BindSession | PreAuthIqMessage | RegisterComponent
+export type CoreToEdge = Deliver | CloseStream | HostInfoChanged
+export type CoreToCore = RouteStanza | RouteBroadcast
+export type ServerMessage = EdgeToCore | CoreToEdge | CoreToCore
