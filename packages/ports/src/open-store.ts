@@ -15,6 +15,7 @@ import type {
   MapStore,
   StorageBackend,
   StoreDeclaration,
+  StoreKind,
   StoreOf,
 } from './storage.ts'
 
@@ -55,14 +56,14 @@ function openCounters(backend: StorageBackend, store: string): Counters {
   }
 }
 
+const openers: Record<StoreKind, (backend: StorageBackend, store: string) => unknown> = {
+  keyval: openKeyval,
+  map: openMap,
+  archive: openArchive,
+  counter: openCounters,
+}
+
 /** The typed store a declaration describes, over `backend`; cheap, and may be called more than once per declaration. */
 export function openStore<D extends StoreDeclaration>(backend: StorageBackend, declaration: D): StoreOf<D> {
-  const open: Record<D['kind'], (backend: StorageBackend, store: string) => unknown> = {
-    keyval: openKeyval,
-    map: openMap,
-    archive: openArchive,
-    counter: openCounters,
-  }
-  const kind: D['kind'] = declaration.kind
-  return open[kind](backend, declaration.storeName) as StoreOf<D>
+  return openers[declaration.kind](backend, declaration.storeName) as StoreOf<D>
 }

@@ -1,0 +1,5 @@
+/** What tests and the simulator use instead of the real world, and the contract suites every backend must pass. */
+export * from './fake-clock.ts'
+export * from './seeded-random.ts'
+export * from './recording-log.ts'
+export * from './recording-metrics.ts'
