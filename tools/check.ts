@@ -12,8 +12,8 @@ import { join } from 'node:path'
 import { listFiles, repositoryRoot } from './source-files.ts'
 import { fastTests, run, runTests, slowTests } from './test-files.ts'
 
-const FAST_FILE_TIMEOUT_MS = 60_000
-const SLOW_FILE_TIMEOUT_MS = 600_000
+const FAST_TIMEOUTS = { fileTimeoutMs: 60_000, totalTimeoutMs: 300_000 }
+const SLOW_TIMEOUTS = { fileTimeoutMs: 600_000, totalTimeoutMs: 1_500_000 }
 const STATIC_CHECK_TIMEOUT_MS = 120_000
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
 
@@ -53,7 +53,7 @@ async function runStaticChecks(): Promise<boolean> {
 }
 
 async function runFastTests(): Promise<boolean> {
-  return (await runTests({ files: fastTests(), fileTimeoutMs: FAST_FILE_TIMEOUT_MS })) === 0
+  return (await runTests({ files: fastTests(), ...FAST_TIMEOUTS })) === 0
 }
 
 /** The Debian packages that slow tests need, from the `debian-packages.txt` beside them. */
@@ -68,7 +68,7 @@ async function runSlowTests(): Promise<boolean> {
   if (files.length === 0) return true
   const packages = debianPackages()
   if (packages.length > 0 && (await run('bash', ['tools/ensure-debian.sh', ...packages])) !== 0) return false
-  return (await runTests({ files, fileTimeoutMs: SLOW_FILE_TIMEOUT_MS })) === 0
+  return (await runTests({ files, ...SLOW_TIMEOUTS })) === 0
 }
 
 const flags = new Set(process.argv.slice(2))
