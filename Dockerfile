@@ -1,0 +1,32 @@
+# Rollcall in a container: the release of Node that package.json pins, production dependencies, a user without rights.
+#
+#   docker build -t rollcall .
+#   docker run -p 5222:5222 -p 5223:5223 -p 5280:5280 -v rollcall:/var/lib/rollcall rollcall
+#
+# With a config file: -v "$PWD/rollcall.toml:/etc/rollcall/rollcall.toml:ro" and the command
+# `start --config /etc/rollcall/rollcall.toml --data /var/lib/rollcall`.
+
+FROM node:24.21.0-bookworm-slim AS build
+WORKDIR /opt/rollcall
+COPY . .
+# The base image is the pinned Node, so the platform packages of Node (optional dependencies) stay out.
+RUN npm ci --omit=dev --omit=optional && npm cache clean --force
+
+FROM node:24.21.0-bookworm-slim
+ENV NODE_ENV=production
+RUN groupadd --system rollcall \
+  && useradd --system --gid rollcall --home-dir /var/lib/rollcall --shell /usr/sbin/nologin rollcall \
+  && install --directory --owner=rollcall --group=rollcall --mode=0750 /var/lib/rollcall
+COPY --from=build /opt/rollcall /opt/rollcall
+RUN ln -s /opt/rollcall/tools/rollcall.mjs /usr/local/bin/rollcall
+WORKDIR /var/lib/rollcall
+USER rollcall
+VOLUME /var/lib/rollcall
+# Clients with STARTTLS, clients with direct TLS, and HTTP (web chat, WebSocket, BOSH, health, metrics).
+EXPOSE 5222 5223 5280
+HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:5280/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+# Node is process 1 and gets SIGTERM itself: the server stops gracefully.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["node", "/opt/rollcall/tools/rollcall.mjs"]
+CMD ["start", "--data", "/var/lib/rollcall"]
