@@ -21,16 +21,14 @@ function mapWidth(text: string): string {
 }
 
 function checkClass(part: JidPart, text: string, mayBeFree: boolean): void {
-  let hasContext = false
   for (const char of text) {
     const property = precisProperty(char)
     if (property === 'disallowed' || (property === 'free' && !mayBeFree)) throw new JidError(part, 'disallowed')
-    hasContext ||= property === 'context'
   }
-  if (hasContext && !contextRulesHold(text)) throw new JidError(part, 'context')
 }
 
-function untilStable(part: JidPart, text: string, map: (text: string) => string): string {
+/** Applies `map` until the text no longer changes; throws JidError when four applications do not suffice. */
+export function untilStable(part: JidPart, text: string, map: (text: string) => string): string {
   let current = text
   for (let application = 0; application < APPLICATIONS_MAX; application++) {
     const next = map(current)
@@ -48,6 +46,8 @@ export function enforceUsernameCaseMapped(part: JidPart, text: string): string {
   checkClass(part, widthMapped, false)
   const prepared = untilStable(part, widthMapped, t => mapWidth(t).toLowerCase().normalize('NFC'))
   checkClass(part, prepared, false)
+  // Only now: the neighbours that a contextual rule asks for may be an upper-case L before mapping.
+  if (!contextRulesHold(prepared)) throw new JidError(part, 'context')
   if (!bidiRuleHolds(prepared)) throw new JidError(part, 'bidi')
   return prepared
 }
@@ -58,5 +58,6 @@ export function enforceOpaqueString(part: JidPart, text: string): string {
   checkClass(part, text, true)
   const prepared = untilStable(part, text, t => t.replace(NON_ASCII_SPACE, ' ').normalize('NFC'))
   checkClass(part, prepared, true)
+  if (!contextRulesHold(prepared)) throw new JidError(part, 'context')
   return prepared
 }

@@ -84,7 +84,7 @@ export function prepareResourcepart(text: string): string {
 const NR_LDH_LABEL = /^(?!..--)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/
 const LAST_LABEL_NUMERIC = /(?:^|\.)[0-9]+$/
 
-/** Checks a host name of lower-case LDH characters; false when a label asks for IDNA (`xn--`, or is invalid). */
+/** Whether a name of LDH characters has valid labels only, none of which asks for IDNA (`xn--`). */
 function isPlainHostName(text: string): boolean {
   let start = 0
   for (let i = 0; i <= text.length; i++) {
@@ -105,13 +105,10 @@ function checkLabel(label: string): void {
     if (label.length > LABEL_OCTETS_MAX) throw new JidError('domainpart', 'label')
     return
   }
-  let hasContext = false
   for (const char of label) {
-    const property = idnaProperty(char)
-    if (property === 'disallowed') throw new JidError('domainpart', 'disallowed')
-    hasContext ||= property === 'context'
+    if (idnaProperty(char) === 'disallowed') throw new JidError('domainpart', 'disallowed')
   }
-  if (hasContext && !contextRulesHold(label)) throw new JidError('domainpart', 'context')
+  if (!contextRulesHold(label)) throw new JidError('domainpart', 'context')
   const encoded = tr46.toASCII(label, UTS46)
   // A U-label whose A-label exceeds 63 octets is none (RFC 5890 §2.3.2.1).
   if (encoded === null || encoded.length > LABEL_OCTETS_MAX) throw new JidError('domainpart', 'label')
@@ -120,10 +117,20 @@ function checkLabel(label: string): void {
 // Every UTS #46 check on: what is left to check is IDNA2008's smaller repertoire and CONTEXTO.
 const UTS46 = { checkHyphens: true, checkBidi: true, checkJoiners: true, useSTD3ASCIIRules: true } as const
 
+/** The prepared form of an ASCII host name without `xn--` labels, or undefined when it takes IDNA to say. */
+function preparePlainHostName(text: string): string | undefined {
+  const { all, some } = scan(text)
+  if (!(all & DOMAIN_OK)) return undefined
+  const name = text.endsWith('.') ? text.slice(0, -1) : text
+  if (!isPlainHostName(name)) return undefined
+  return some & DOMAIN_UPPER ? name.toLowerCase() : name
+}
+
 function prepareHostName(text: string): string {
   if (!text.isWellFormed()) throw new JidError('domainpart', 'malformed')
   const { domain, error } = tr46.toUnicode(text, UTS46)
   if (error) throw new JidError('domainpart', 'label')
+  // RFC 7622 §3.2: one trailing dot, the DNS root, is dropped; mapped first, for there are other full stops.
   const name = domain.endsWith('.') ? domain.slice(0, -1) : domain
   if (name === '') throw new JidError('domainpart', 'empty')
   for (const label of name.split('.')) checkLabel(label)
@@ -143,12 +150,7 @@ function prepareIpLiteral(text: string): string {
 export function prepareDomainpart(text: string): string {
   checkRawLength('domainpart', text)
   if (text.charCodeAt(0) === 0x5b) return prepareIpLiteral(text)
-  const { all, some } = scan(text)
-  let name = all & DOMAIN_OK && some & DOMAIN_UPPER ? text.toLowerCase() : text
-  // RFC 7622 §3.2: one trailing dot, the DNS root, is dropped before anything else is looked at.
-  if (name.endsWith('.')) name = name.slice(0, -1)
-  if (name === '') throw new JidError('domainpart', 'empty')
-  if (!(all & DOMAIN_OK && isPlainHostName(name))) name = prepareHostName(name)
+  const name = preparePlainHostName(text) ?? prepareHostName(text)
   // No top-level domain is all digits: such text is an IPv4 address or a disguise of one.
   if (LAST_LABEL_NUMERIC.test(name) && !isIpv4(name)) throw new JidError('domainpart', 'address')
   return checkPreparedLength('domainpart', name)

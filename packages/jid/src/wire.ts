@@ -14,10 +14,8 @@ export function utf8Length(text: string): number {
     const code = text.charCodeAt(i)
     if (code < 0x80) continue
     bytes += code < 0x800 ? 1 : 2
-    if (code >= 0xd800 && code < 0xdc00 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) {
-      bytes -= 1
-      i++
-    }
+    // A pair of surrogates is two units and four bytes: two more than its units, not four.
+    if (code >= 0xd800 && code < 0xdc00 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) i++
   }
   return bytes
 }
@@ -55,7 +53,7 @@ function decodeUtf8(wire: string): string | undefined {
 
 function unescapeReference(body: string): string | undefined {
   if (Object.hasOwn(NAMED, body)) return NAMED[body]
-  const digits = /^#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}))$/.exec(body)
+  const digits = /^#(?:x0*([0-9a-fA-F]{1,6})|0*([0-9]{1,7}))$/.exec(body)
   if (digits === null) return undefined
   const code = digits[1] === undefined ? Number(digits[2]) : Number.parseInt(digits[1], 16)
   return code <= 0x10ffff ? String.fromCodePoint(code) : undefined
@@ -67,7 +65,7 @@ export function decodeWire(wire: string): string | undefined {
   if (/[^\x00-\x7f]/.test(wire)) text = decodeUtf8(wire)
   if (text === undefined || !/[&<\t\n\r]/.test(text)) return text
   let isValid = !text.includes('<')
-  const decoded = text.replace(/\r\n|[\t\n\r]/g, ' ').replace(/&(?:([^;&]{1,8});)?/g, (_, body: string | undefined) => {
+  const decoded = text.replace(/\r\n|[\t\n\r]/g, ' ').replace(/&(?:([^;&]{1,30});)?/g, (_, body: string | undefined) => {
     const char = body === undefined ? undefined : unescapeReference(body)
     isValid &&= char !== undefined
     return char ?? ''
