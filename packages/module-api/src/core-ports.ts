@@ -78,3 +78,12 @@ export interface ServerControl {
   reload(): Promise<void>
 }
 export const ServerControl = definePort<ServerControl>('serverControl')
+
+/**
+ * Provided by the presence module, called by the router: one presence stanza that came for many accounts of this member.
+ * It must have the same effect as delivering `stanza.addressed(from, target)` to each target in turn.
+ */
+export interface PresenceFanOut {
+  deliver(stanza: Stanza, targets: readonly Jid[]): void
+}
+export const PresenceFanOut = definePort<PresenceFanOut>('presenceFanOut')

@@ -7,7 +7,7 @@ import type { Port, PortType, StoreDeclaration, StoreOf } from '@rollcall/ports'
 import type { Stanza } from '@rollcall/stanza'
 import type { ElementCodec } from '@rollcall/stanza'
 import type { XmlElement } from '@rollcall/xml'
-import type { Account, AccountSlot, Session } from './entities.ts'
+import type { Account, AccountSlot, Session, SessionSlot } from './entities.ts'
 import type { ClaimHandler, ClaimHook, FilterHandler, FilterHook, ObserveHandler, ObserveHook, Stage } from './hook.ts'
 import type { Option, OptionsOf } from './option.ts'
 
@@ -62,6 +62,8 @@ export interface ModuleContext<C extends Options, S extends Stores, N extends Po
   provide<T>(port: Port<T>, implementation: T): void
   /** Registers state that every warm account carries for this module; use the returned token with `account.get`. */
   accountSlot<T>(slot: AccountSlot<T>): AccountSlot<T>
+  /** Registers per-session state so that it moves with the session; use the token with `session.get` and `set`. */
+  sessionSlot<T>(slot: SessionSlot<T>): SessionSlot<T>
   on<E>(hook: ObserveHook<E>, stage: Stage, handler: ObserveHandler<E>): void
   on<E extends { readonly stanza: Stanza }>(hook: FilterHook<E>, stage: Stage, handler: FilterHandler<E>): void
   on<E>(hook: ClaimHook<E>, stage: Stage, handler: ClaimHandler<E>): void

@@ -13,7 +13,7 @@
  */
 import type { Jid } from '@rollcall/jid'
 import type { XmlElement } from '@rollcall/xml'
-import { parseElement } from '@rollcall/xml'
+import { parseElement, scanFragment } from '@rollcall/xml'
 
 export type StanzaKind = 'message' | 'presence' | 'iq'
 
@@ -36,6 +36,7 @@ export interface ElementCodec<T> {
 }
 
 const noChildren: readonly StanzaChild[] = []
+const noPrefixes: ReadonlyMap<string, string> = new Map()
 
 export class Stanza {
   readonly kind: StanzaKind
@@ -50,6 +51,8 @@ export class Stanza {
   /** Wire string between start and end tag; '' for an empty element. */
   readonly content: string
   readonly children: readonly StanzaChild[]
+  /** Trace id under which every step of this stanza is logged; '' while it is not traced. Copies inherit it. */
+  trace = ''
 
   constructor(
     kind: StanzaKind,
@@ -73,7 +76,9 @@ export class Stanza {
 
   /** The same stanza between other addresses. */
   addressed(from: Jid | undefined, to: Jid | undefined): Stanza {
-    return new Stanza(this.kind, from, to, this.type, this.id, this.attrs, this.content, this.children)
+    const copy = new Stanza(this.kind, from, to, this.type, this.id, this.attrs, this.content, this.children)
+    copy.trace = this.trace
+    return copy
   }
 
   /** The first child of that name and namespace. */
@@ -98,7 +103,7 @@ export class Stanza {
 
   /** Parses one child to a DOM. */
   element(child: StanzaChild): XmlElement {
-    return parseElement(this.childWire(child), NS_CLIENT, this.#prefixes())
+    return parseElement(this.childWire(child), NS_CLIENT, { prefixes: declaredPrefixes(this.attrs) })
   }
 
   /** The decoded child that the codec describes, or undefined when there is none. Throws what the codec throws. */
@@ -145,12 +150,9 @@ export class Stanza {
   }
 
   #withContent(content: string, children: readonly StanzaChild[]): Stanza {
-    return new Stanza(this.kind, this.from, this.to, this.type, this.id, this.attrs, content, children)
-  }
-
-  /** Prefix declarations that stand on the top tag and that a child may rely on. */
-  #prefixes(): ReadonlyMap<string, string> | undefined {
-    return this.attrs.includes(' xmlns:') ? declaredPrefixes(this.attrs) : undefined
+    const copy = new Stanza(this.kind, this.from, this.to, this.type, this.id, this.attrs, content, children)
+    copy.trace = this.trace
+    return copy
   }
 }
 
@@ -160,7 +162,7 @@ export function messageType(stanza: Stanza): 'chat' | 'error' | 'groupchat' | 'h
   return type === 'chat' || type === 'error' || type === 'groupchat' || type === 'headline' ? type : 'normal'
 }
 
+/** Prefix declarations that stand on the top tag and that a child may rely on: rare, so looked for only on decoding. */
 function declaredPrefixes(attrs: string): ReadonlyMap<string, string> {
-  const top = parseElement(`<top${attrs}/>`, '')
-  return top.prefixes ?? new Map()
+  return attrs.includes('xmlns:') ? scanFragment(`<top${attrs}/>`, '').prefixes : noPrefixes
 }

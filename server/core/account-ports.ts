@@ -1,0 +1,95 @@
+/** The `Accounts` and `AccountAdmin` ports: what modules and the operator do with accounts as a whole. */
+import type { Jid } from '@rollcall/jid'
+import type { Bus, StorageBackend } from '@rollcall/ports'
+import { accountCreated, accountRemoving } from '@rollcall/module-api'
+import type { Account, AccountAdmin, Accounts } from '@rollcall/module-api'
+import { StanzaError } from '@rollcall/stanza'
+import type { ServerMessage } from '../protocol/messages.ts'
+import type { Placement } from '../protocol/placement.ts'
+import type { AccountRegistry } from './account-registry.ts'
+import type { Binding } from './binding.ts'
+import type { HookChains } from './hook-chains.ts'
+
+/** What the authentication service does about credentials. */
+export interface CredentialStore {
+  exists(jid: Jid): Promise<boolean>
+  create(jid: Jid, password: string): Promise<void>
+  setPassword(jid: Jid, password: string): Promise<void>
+  verifyPassword(jid: Jid, password: string): Promise<boolean>
+  list(host: string, after: Jid | undefined, limit: number): Promise<Jid[]>
+  count(host: string): Promise<number>
+}
+
+export function accountsPort(registry: AccountRegistry, credentials: CredentialStore): Accounts {
+  return {
+    warm: (jid) => registry.warm(jid.bare),
+    use: <T>(jid: Jid, use: (account: Account) => T) =>
+      new Promise<T | undefined>((resolve, reject) => {
+        registry.use(jid.bare, (account, failure) => {
+          if (failure !== undefined) return reject(failure)
+          try {
+            resolve(account === undefined ? undefined : use(account))
+          } catch (error) {
+            reject(error)
+          }
+        })
+      }),
+    exists: (jid) => (registry.warm(jid.bare) === undefined ? credentials.exists(jid.bare) : Promise.resolve(true)),
+    *online() {
+      for (const account of registry.all()) if (account.sessions.size > 0) yield account
+    },
+  }
+}
+
+export interface AdminPorts {
+  readonly bus: Bus<ServerMessage>
+  readonly placement: Placement
+  readonly storage: StorageBackend
+  readonly registry: AccountRegistry
+  readonly binding: Binding
+  readonly hooks: HookChains
+  readonly credentials: CredentialStore
+  readonly hosts: ReadonlySet<string>
+}
+
+export function accountAdminPort(ports: AdminPorts): AccountAdmin {
+  const { credentials, registry } = ports
+  const created = ports.hooks.observe(accountCreated)
+  const removing = ports.hooks.observe(accountRemoving)
+  const requireExisting = async (jid: Jid) => {
+    if (!(await credentials.exists(jid))) throw new StanzaError('item-not-found', `There is no account ${jid.toString()}`)
+  }
+  return {
+    async create(jid, password) {
+      if (!ports.hosts.has(jid.domainpart)) throw new StanzaError('not-allowed', `The host ${jid.domainpart} is not served here`)
+      if (jid.localpart === '' || jid.isFull) throw new StanzaError('not-acceptable', 'An account is a bare JID: localpart@host')
+      await credentials.create(jid, password)
+      created.run({ jid })
+    },
+    async remove(jid) {
+      await requireExisting(jid)
+      await new Promise<void>((resolve, reject) => {
+        registry.use(jid, (account, failure) => {
+          if (failure !== undefined) return reject(failure)
+          if (account !== undefined) {
+            for (const session of [...account.sessions.values()]) {
+              session.close('not-authorized', 'The account was removed')
+              ports.binding.unbind(session, 'removed')
+            }
+            removing.run({ account })
+            registry.evict(jid)
+          }
+          resolve()
+        })
+      })
+      await ports.storage.write([{ op: 'owner-delete', owner: jid.toString() }])
+    },
+    async setPassword(jid, password) {
+      await requireExisting(jid)
+      await credentials.setPassword(jid, password)
+    },
+    verifyPassword: (jid, password) => credentials.verifyPassword(jid, password),
+    list: (host, after, limit) => credentials.list(host, after, limit),
+    count: (host) => credentials.count(host),
+  }
+}

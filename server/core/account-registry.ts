@@ -1,0 +1,136 @@
+/**
+ * Which accounts are warm here, and how they become so.
+ *
+ * An account is loaded completely (every module's slot) before anything about it is handled, so that handlers are
+ * synchronous. While it loads, what concerns it waits in one queue and runs in order afterwards. Accounts without a
+ * session stay warm for a while: messages to people who are away come in bursts.
+ */
+import type { Jid } from '@rollcall/jid'
+import type { Clock, Log, Metrics } from '@rollcall/ports'
+import type { AccountSlot } from '@rollcall/module-api'
+import { StanzaError } from '@rollcall/stanza'
+import { LocalAccount } from './account.ts'
+import type { RegisteredSlot } from './account.ts'
+import type { CoreLimits } from './config.ts'
+
+/** Called with the account, with undefined when there is none, or with an error when it could not be loaded. */
+type Waiter = (account: LocalAccount | undefined, error?: StanzaError) => void
+
+export interface RegistryPorts {
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly limits: CoreLimits
+  /** Whether the account exists in storage. */
+  readonly exists: (jid: Jid) => Promise<boolean>
+}
+
+const SWEEP_PERIOD_MS = 5_000
+
+export class AccountRegistry {
+  readonly #ports: RegistryPorts
+  readonly #warm = new Map<string, LocalAccount>()
+  readonly #loading = new Map<string, Waiter[]>()
+  readonly #slots: RegisteredSlot<unknown>[] = []
+  readonly #sweep
+
+  constructor(ports: RegistryPorts) {
+    this.#ports = ports
+    this.#sweep = ports.clock.every(SWEEP_PERIOD_MS, () => this.unloadIdle())
+    ports.metrics.observedGauge('rollcall_accounts_warm', 'Accounts held in memory.', () => this.#warm.size)
+    ports.metrics.observedGauge('rollcall_accounts_loading', 'Accounts being loaded from storage.', () => this.#loading.size)
+  }
+
+  stop(): void {
+    this.#sweep.cancel()
+  }
+
+  /** Registers a module's slot; every account loaded from now on carries it. */
+  addSlot<T>(slot: AccountSlot<T>): AccountSlot<T> {
+    const registered: RegisteredSlot<T> = { ...slot, index: this.#slots.length }
+    this.#slots.push(registered as RegisteredSlot<unknown>)
+    return registered
+  }
+
+  get slots(): readonly RegisteredSlot<unknown>[] {
+    return this.#slots
+  }
+
+  warm(bareJid: Jid): LocalAccount | undefined {
+    return this.#warm.get(bareJid.toString())
+  }
+
+  all(): Iterable<LocalAccount> {
+    return this.#warm.values()
+  }
+
+  /** Runs `waiter` with the account: at once when it is warm, else after loading, in the order of the calls. */
+  use(bareJid: Jid, waiter: Waiter): void {
+    const key = bareJid.toString()
+    const account = this.#warm.get(key)
+    if (account !== undefined) {
+      account.lastUsedAt = this.#ports.clock.monotonic()
+      waiter(account)
+      return
+    }
+    const queue = this.#loading.get(key)
+    if (queue !== undefined) {
+      if (queue.length >= this.#ports.limits.loadingQueueMax) waiter(undefined, new StanzaError('resource-constraint'))
+      else queue.push(waiter)
+      return
+    }
+    this.#loading.set(key, [waiter])
+    void this.#load(bareJid, key)
+  }
+
+  /** Installs an account that was handed over instead of loaded. */
+  install(account: LocalAccount): void {
+    account.lastUsedAt = this.#ports.clock.monotonic()
+    this.#warm.set(account.jid.toString(), account)
+  }
+
+  /** Forgets a warm account without any ceremony: removal and hand-off. */
+  evict(bareJid: Jid): void {
+    this.#warm.delete(bareJid.toString())
+  }
+
+  /** Unloads accounts that nobody is connected to and nobody asked for lately. */
+  unloadIdle(): void {
+    const { idleAccountMs, idleAccountsMax } = this.#ports.limits
+    const idle: LocalAccount[] = []
+    for (const account of this.#warm.values()) if (account.sessions.size === 0) idle.push(account)
+    const deadline = this.#ports.clock.monotonic() - idleAccountMs
+    // Insertion order is close to age order, so that what is over the limit is the oldest.
+    const excess = idle.length - idleAccountsMax
+    idle.forEach((account, i) => {
+      if (i < excess || account.lastUsedAt <= deadline) this.#warm.delete(account.jid.toString())
+    })
+  }
+
+  async #load(bareJid: Jid, key: string): Promise<void> {
+    let account: LocalAccount | undefined
+    let failure: StanzaError | undefined
+    try {
+      const [isThere, states] = await Promise.all([this.#ports.exists(bareJid), this.#loadSlots(bareJid)])
+      if (isThere) this.install(account = new LocalAccount(bareJid, states))
+    } catch (error) {
+      this.#ports.log.error('account-load-failed', { account: key, error })
+      failure = new StanzaError('resource-constraint', 'The account cannot be loaded now', { type: 'wait' })
+    }
+    const queue = this.#loading.get(key) ?? []
+    this.#loading.delete(key)
+    for (const waiter of queue) this.#run(waiter, account, failure)
+  }
+
+  #loadSlots(bareJid: Jid): Promise<unknown[]> {
+    return Promise.all(this.#slots.map((slot) => slot.load(bareJid)))
+  }
+
+  #run(waiter: Waiter, account: LocalAccount | undefined, failure: StanzaError | undefined): void {
+    try {
+      waiter(account, failure)
+    } catch (error) {
+      this.#ports.log.error('account-waiter-failed', { error })
+    }
+  }
+}

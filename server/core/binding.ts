@@ -1,0 +1,90 @@
+/**
+ * Resource binding and the end of sessions (RFC 6120 §7): where a `LocalSession` is born and dies.
+ */
+import type { Clock, Bus, Log, MemberId, Metrics, Random } from '@rollcall/ports'
+import { JidError } from '@rollcall/jid'
+import type { Jid } from '@rollcall/jid'
+import { sessionBound, sessionUnbound } from '@rollcall/module-api'
+import type { UnboundSession } from '@rollcall/module-api'
+import type { BindReply, BindSession, ServerMessage } from '../protocol/messages.ts'
+import type { LocalAccount } from './account.ts'
+import type { AccountRegistry } from './account-registry.ts'
+import type { CoreLimits } from './config.ts'
+import type { HookChains } from './hook-chains.ts'
+import { LocalSession, SessionTable } from './session.ts'
+
+export interface BindingPorts {
+  readonly bus: Bus<ServerMessage>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly limits: CoreLimits
+  readonly registry: AccountRegistry
+  readonly hooks: HookChains
+}
+
+export class Binding {
+  readonly sessions = new SessionTable()
+  readonly #ports: BindingPorts
+  readonly #bound
+  readonly #unbound
+
+  constructor(ports: BindingPorts) {
+    this.#ports = ports
+    this.#bound = ports.hooks.observe(sessionBound)
+    this.#unbound = ports.hooks.observe(sessionUnbound)
+    ports.metrics.observedGauge('rollcall_sessions', 'Connected resources.', () => this.sessions.count)
+  }
+
+  /** Binds a resource to the account, warming it; the reply says why when it is refused. */
+  bind(edge: MemberId, request: BindSession): Promise<BindReply> {
+    return new Promise((resolve) => {
+      this.#ports.registry.use(request.account.bare, (account, failure) => {
+        if (account !== undefined) resolve(this.#bindTo(account, edge, request))
+        else if (failure !== undefined) resolve({ isBound: false, condition: 'resource-constraint', text: failure.text ?? '' })
+        else resolve({ isBound: false, condition: 'not-allowed', text: 'The account does not exist any more' })
+      })
+    })
+  }
+
+  /** Ends a session: forgets it first, so that nothing that handlers send reaches it. */
+  unbind(session: LocalSession, reason: UnboundSession['reason']): void {
+    if (session.isEnded) return
+    session.isEnded = true
+    this.sessions.remove(session)
+    const { account } = session
+    if (account.sessions.get(session.jid.resourcepart) === session) account.sessions.delete(session.jid.resourcepart)
+    account.lastUsedAt = this.#ports.clock.monotonic()
+    this.#unbound.run({ session, reason })
+  }
+
+  /** Puts an existing session in place: after binding here, or after a hand-off. */
+  install(session: LocalSession): void {
+    session.account.sessions.set(session.jid.resourcepart, session)
+    this.sessions.add(session)
+  }
+
+  #bindTo(account: LocalAccount, edge: MemberId, request: BindSession): BindReply {
+    let jid: Jid
+    try {
+      jid = account.jid.withResource(request.resourcepart === '' ? this.#ports.random.id() : request.resourcepart)
+    } catch (error) {
+      if (error instanceof JidError) return { isBound: false, condition: 'bad-request', text: error.message }
+      throw error
+    }
+    const older = account.sessions.get(jid.resourcepart)
+    if (older === undefined && account.sessions.size >= this.#ports.limits.sessionsPerAccountMax) {
+      return { isBound: false, condition: 'resource-constraint', text: 'Too many connected resources' }
+    }
+    if (older !== undefined) {
+      // RFC 6120 §7.7.2.2: the newer connection wins; the older may be a socket that is dead and does not know it.
+      older.close('conflict', 'Replaced by a new connection')
+      this.unbind(older, 'replaced')
+    }
+    const session = new LocalSession(this.#ports.bus, account, jid, edge, request.conn, this.#ports.clock.now(), request.origin)
+    this.install(session)
+    this.#bound.run({ session })
+    return { isBound: true, jid }
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The core: owner of accounts and of everything that is routed. This file only puts the parts together.
+ *
+ * Data flows one way: bus → `ClientInbox` (a client's stanza) → `CoreRouter` → `Delivery` or `HostEntity` → bus.
+ */
+import {
+  AccountAdmin, Accounts, IqClient, PresenceFanOut, Router, ServerControl, ServerInfo,
+} from '@rollcall/module-api'
+import type { AnyModule } from '@rollcall/module-api'
+import { parseJid } from '@rollcall/jid'
+import type { Jid } from '@rollcall/jid'
+import { Clock, Log, Metrics, Random } from '@rollcall/ports'
+import type { Bus, StorageBackend } from '@rollcall/ports'
+import type { Stanza } from '@rollcall/stanza'
+import type { ServerMessage } from '../protocol/messages.ts'
+import type { Placement } from '../protocol/placement.ts'
+import { accountAdminPort, accountsPort } from './account-ports.ts'
+import type { CredentialStore } from './account-ports.ts'
+import { AccountRegistry } from './account-registry.ts'
+import { Binding } from './binding.ts'
+import { busService } from './bus-service.ts'
+import type { AuthResponder } from './bus-service.ts'
+import { ClientInbox } from './client-inbox.ts'
+import { ComponentTable } from './components.ts'
+import type { CoreConfig } from './config.ts'
+import { Delivery } from './delivery.ts'
+import { HookChains } from './hook-chains.ts'
+import { HostEntity } from './host-entity.ts'
+import { IqDispatch } from './iq-dispatch.ts'
+import { PendingRequests } from './iq-client.ts'
+import { ModuleLoader } from './module-loader.ts'
+import { CoreRouter } from './router.ts'
+import { exportAccount, importAccount } from './snapshot.ts'
+import type { AccountSnapshot } from './snapshot.ts'
+
+export interface CoreOptions {
+  readonly config: CoreConfig
+  readonly software: { readonly name: string; readonly version: string }
+  readonly modules: readonly AnyModule[]
+  readonly bus: Bus<ServerMessage>
+  readonly placement: Placement
+  readonly storage: StorageBackend
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly credentials: CredentialStore
+  readonly auth: AuthResponder
+  readonly control: ServerControl
+}
+
+export interface Core {
+  readonly accounts: Accounts
+  readonly admin: AccountAdmin
+  readonly router: Router
+  readonly modules: readonly AnyModule[]
+  readonly sessionCount: number
+  /** The account's in-memory state, or undefined when it is not warm. The account is forgotten here, sessions and all. */
+  handOver(account: Jid): AccountSnapshot | undefined
+  /** Takes an account over; its edges must send the sessions' stanzas here from now on. */
+  takeOver(snapshot: AccountSnapshot): Promise<void>
+  /** Ends every session (modules tell contacts) and stops the modules. Storage and bus stay open. */
+  stop(): Promise<void>
+}
+
+/** Builds a core on its bus and sets up its modules. Rejects with `ModuleConfigError` when they cannot be. */
+export async function createCore(options: CoreOptions): Promise<Core> {
+  const { bus, clock, config, credentials, log, metrics, placement, random, storage } = options
+  const hosts = new Set(config.hosts)
+  const hooks = new HookChains(log)
+  const registry = new AccountRegistry({ clock, log, metrics, limits: config.limits, exists: (jid) => credentials.exists(jid) })
+  const iqs = new IqDispatch(log)
+  const components = new ComponentTable(bus)
+  const binding = new Binding({ bus, clock, random, log, metrics, limits: config.limits, registry, hooks })
+  const route = (stanza: Stanza) => router.route(stanza)
+  const requests = new PendingRequests(clock, random, config.limits.pendingRequestsMax, route)
+  const delivery = new Delivery({ registry, hooks, iqs, requests, log, metrics, route })
+  const host = new HostEntity({ iqs, requests, route, bounce: (stanza, error) => router.bounce(stanza, error) })
+  const router = new CoreRouter({
+    bus, placement, hosts, components, metrics,
+    toAccount: (stanza) => delivery.deliver(stanza),
+    toHost: (stanza) => host.receive(stanza),
+  })
+  const inbox = new ClientInbox({ hooks, iqs, requests, log, metrics, route })
+  const accounts = accountsPort(registry, credentials)
+  const admin = accountAdminPort({ bus, placement, storage, registry, binding, hooks, credentials, hosts })
+  const loader = new ModuleLoader({ storage, registry, hooks, iqs, log })
+
+  loader.offer(Clock, clock)
+  loader.offer(Random, random)
+  loader.offer(Log, log)
+  loader.offer(Metrics, metrics)
+  loader.offer(Router, router)
+  loader.offer(Accounts, accounts)
+  loader.offer(AccountAdmin, admin)
+  loader.offer(IqClient, requests)
+  loader.offer(ServerControl, options.control)
+  loader.offer(ServerInfo, serverInfo(options, loader, components))
+  await loader.load(options.modules, config.modules)
+  const fanOut = loader.find(PresenceFanOut)
+  if (fanOut !== undefined) router.useBroadcastExpansion((stanza, targets) => fanOut.deliver(stanza, targets))
+  bus.attach(busService({ binding, inbox, router, components, loader, auth: options.auth, hosts, log }))
+
+  return {
+    accounts, admin, router,
+    get modules() { return loader.loaded },
+    get sessionCount() { return binding.sessions.count },
+    handOver: (jid) => handOver(jid, registry, binding),
+    takeOver: async (snapshot) => {
+      const account = await importAccount(snapshot, registry, loader.sessionSlots, bus)
+      registry.install(account)
+      for (const session of account.sessions.values()) binding.install(session)
+    },
+    async stop() {
+      for (const account of [...registry.all()]) {
+        for (const session of [...account.sessions.values()]) binding.unbind(session, 'shutdown')
+      }
+      registry.stop()
+      await loader.stop()
+    },
+  }
+}
+
+function handOver(jid: Jid, registry: AccountRegistry, binding: Binding): AccountSnapshot | undefined {
+  const account = registry.warm(jid)
+  if (account === undefined) return undefined
+  const snapshot = exportAccount(account, registry)
+  registry.evict(jid)
+  for (const session of account.sessions.values()) {
+    session.isEnded = true
+    binding.sessions.remove(session)
+  }
+  return snapshot
+}
+
+function serverInfo(options: CoreOptions, loader: ModuleLoader, components: ComponentTable): ServerInfo {
+  const admins = new Set(options.config.admins.map((admin) => parseJid(admin).bare.toString()))
+  return {
+    software: options.software.name,
+    version: options.software.version,
+    hosts: options.config.hosts,
+    startedAt: options.clock.now(),
+    contacts: options.config.contacts,
+    features: (scope) => [...new Set(loader.loaded.flatMap((module) => module.features?.[scope] ?? []))].sort(),
+    components: () => components.domains(),
+    isAdmin: (jid) => admins.has(jid.bare.toString()),
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * From a stanza's `to` to the place where it is handled: this member's accounts, another member, a host itself, a
+ * component, or nowhere. Never throws: what cannot be delivered is answered to its sender.
+ */
+import { errorReply, StanzaError } from '@rollcall/stanza'
+import type { Stanza } from '@rollcall/stanza'
+import { jidOf } from '@rollcall/jid'
+import type { Jid } from '@rollcall/jid'
+import type { Router } from '@rollcall/module-api'
+import type { Bus, CounterMetric, Metrics } from '@rollcall/ports'
+import type { ServerMessage } from '../protocol/messages.ts'
+import type { Placement } from '../protocol/placement.ts'
+import type { ComponentTable } from './components.ts'
+
+/** How one stanza that came for many reaches the accounts of this member; the presence engine provides it. */
+export type ExpandBroadcast = (stanza: Stanza, targets: readonly Jid[]) => void
+
+export interface RouterPorts {
+  readonly bus: Bus<ServerMessage>
+  readonly placement: Placement
+  readonly hosts: ReadonlySet<string>
+  readonly components: ComponentTable
+  readonly metrics: Metrics
+  /** Accounts of this member (`Delivery.deliver`). */
+  readonly toAccount: (stanza: Stanza) => void | Promise<void>
+  /** A host's own address. */
+  readonly toHost: (stanza: Stanza) => void
+}
+
+export class CoreRouter implements Router {
+  readonly #ports: RouterPorts
+  readonly #routed: Record<Stanza['kind'], CounterMetric>
+  #expand: ExpandBroadcast | undefined = undefined
+
+  constructor(ports: RouterPorts) {
+    this.#ports = ports
+    const counter = (kind: string) =>
+      ports.metrics.counter('rollcall_stanzas_routed_total', 'Stanzas routed, by kind.', { kind })
+    this.#routed = { message: counter('message'), presence: counter('presence'), iq: counter('iq') }
+  }
+
+  /** Set once at boot when a module provides the presence engine. */
+  useBroadcastExpansion(expand: ExpandBroadcast): void {
+    this.#expand = expand
+  }
+
+  isHost(domainpart: string): boolean {
+    return this.#ports.hosts.has(domainpart)
+  }
+
+  route(stanza: Stanza): void | Promise<void> {
+    const { to } = stanza
+    if (to === undefined) throw new Error('A routed stanza has an address')
+    this.#routed[stanza.kind].add(1)
+    if (!this.#ports.hosts.has(to.domainpart)) return this.#toForeign(stanza, to)
+    if (to.localpart === '') return this.#ports.toHost(stanza)
+    if (this.#ports.placement.isHere(to)) return this.#ports.toAccount(stanza)
+    this.#ports.bus.send(this.#ports.placement.memberOf(to), { kind: 'route', stanza })
+  }
+
+  broadcast(stanza: Stanza, targets: Iterable<Jid>): void {
+    const here: Jid[] = []
+    let elsewhere: Map<string, Jid[]> | undefined
+    const { hosts, placement } = this.#ports
+    for (const target of targets) {
+      if (!hosts.has(target.domainpart)) void this.route(stanza.addressed(stanza.from, target))
+      else if (target.localpart === '' || placement.isHere(target)) here.push(target)
+      else {
+        const member = placement.memberOf(target)
+        const list = (elsewhere ??= new Map()).get(member)
+        if (list === undefined) elsewhere.set(member, [target])
+        else list.push(target)
+      }
+    }
+    if (here.length > 0) this.expand(stanza, here)
+    for (const [member, list] of elsewhere ?? []) this.#ports.bus.send(member, { kind: 'broadcast', stanza, targets: list })
+  }
+
+  /** Delivers one stanza to many entities of this member. */
+  expand(stanza: Stanza, targets: readonly Jid[]): void {
+    this.#routed[stanza.kind].add(targets.length)
+    if (this.#expand !== undefined && stanza.kind === 'presence') return this.#expand(stanza, targets)
+    for (const target of targets) {
+      const copy = stanza.addressed(stanza.from, target)
+      if (target.localpart === '') this.#ports.toHost(copy)
+      else void this.#ports.toAccount(copy)
+    }
+  }
+
+  /** Answers a stanza with an error, where one is due and there is somebody to tell. */
+  bounce(stanza: Stanza, error: StanzaError): void {
+    const reply = errorReply(stanza, error)
+    if (reply?.to !== undefined) void this.route(reply)
+  }
+
+  #toForeign(stanza: Stanza, to: Jid): void {
+    if (this.#ports.components.deliver(stanza, to.domainpart)) return
+    // An error about an error, or to a domain that is gone, ends here: `bounce` makes no reply to errors.
+    if (stanza.from !== undefined && this.#isReachable(stanza.from)) this.bounce(stanza, new StanzaError('remote-server-not-found'))
+  }
+
+  #isReachable(jid: Jid): boolean {
+    return this.#ports.hosts.has(jid.domainpart) || this.#ports.components.has(jid.domainpart)
+  }
+}
+
+/** The address of a host itself. */
+export function hostJid(host: string): Jid {
+  return jidOf('', host)
+}
