@@ -13,7 +13,8 @@ describe('skeleton', () => {
   }
 
   test('different names keep different skeletons', () => {
-    const names = ['juliet', 'romeo', 'nurse', 'tybalt', 'mercutio', 'paris', 'benvolio', '\u65e5\u672c', '\u65e5\u672d', '\u0434\u0436\u0443\u043b\u044c\u0435\u0442\u0442\u0430']
+    const names = ['juliet', 'romeo', 'nurse', 'tybalt', 'mercutio', 'paris', 'benvolio', '\u65e5\u672c', '\u65e5\u672d',
+      '\u0434\u0436\u0443\u043b\u044c\u0435\u0442\u0442\u0430']
     assert.equal(new Set(names.map(skeleton)).size, names.length)
   })
 
@@ -26,7 +27,8 @@ describe('skeleton', () => {
 
 describe('isMixedScript (UTS #39 §5.1)', () => {
   test('one script, or the scripts of one East Asian writing system, are not mixed', () => {
-    const single = ['juliet', 'juliet-1', '', '123', '\u0434\u0436\u0443\u043b', '\u65e5\u672c\u3054\u30ab\u30bf', '\u65e5\u672c', '\ud55c\u56fd', '\u4e2d\u3105', '\u03c0\u03c3', '\u0627\u0661', '\u{10400}']
+    const single = ['juliet', 'juliet-1', '', '123', '\u0434\u0436\u0443\u043b', '\u65e5\u672c\u3054\u30ab\u30bf', '\u65e5\u672c',
+      '\ud55c\u56fd', '\u4e2d\u3105', '\u03c0\u03c3', '\u0627\u0661', '\u{10400}']
     for (const text of single) assert.equal(isMixedScript(text), false, text)
   })
 

@@ -8,8 +8,8 @@ import { JOINING_D, JOINING_L, JOINING_R, VIRAMA } from './unicode-data.ts'
 const IS_VIRAMA = new RegExp(`^[${VIRAMA}]$`, 'u')
 const JOINS_FORWARD = new RegExp(`^[${JOINING_L}${JOINING_D}]$`, 'u')
 const JOINS_BACKWARD = new RegExp(`^[${JOINING_R}${JOINING_D}]$`, 'u')
-// Joining_Type Transparent: marks and format characters; the joiners themselves and prepended signs are not.
-const TRANSPARENT = /^(?![\u200c\u200d\u0600-\u0605\u06dd])[\p{Mn}\p{Me}\p{Cf}]$/u
+// Joining_Type Transparent: marks and format characters but the joiners and prepended signs, and one Adlam letter.
+const TRANSPARENT = /^(?!\p{Join_Control}|[\u0600-\u0605\u06dd])[\p{Mn}\p{Me}\p{Cf}\u{1e94b}]$/u
 const GREEK = /^\p{Script=Greek}$/u
 const HEBREW = /^\p{Script=Hebrew}$/u
 const KANA_OR_HAN = /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u
@@ -31,9 +31,10 @@ function zeroWidthNonJoinerFits(chars: readonly string[], index: number): boolea
 }
 
 function fits(chars: readonly string[], index: number, text: string): boolean {
+  const char = chars[index] ?? ''
   const before = chars[index - 1] ?? ''
   const after = chars[index + 1] ?? ''
-  switch (chars[index]) {
+  switch (char) {
     case '\u200c': return zeroWidthNonJoinerFits(chars, index)
     case '\u200d': return IS_VIRAMA.test(before)
     case '\u00b7': return before === 'l' && after === 'l'

@@ -11,7 +11,7 @@ export type DerivedProperty = 'pvalid' | 'free' | 'context' | 'disallowed'
 // RFC 8264 §9.6 and RFC 5892 §2.6 (the same set), split by outcome.
 const EXCEPTION_PVALID = /^[\u00df\u03c2\u06fd\u06fe\u0f0b\u3007]$/u
 const EXCEPTION_CONTEXT = /^[\u00b7\u0375\u05f3\u05f4\u30fb\u0660-\u0669\u06f0-\u06f9]$/u
-const EXCEPTION_DISALLOWED = /^[\u0640\u07fa\u302e\u302f\u3031-\u3035\u303b]$/u
+const EXCEPTION_DISALLOWED = /^(?:[\u0640\u07fa\u3031-\u3035\u303b]|\u302e|\u302f)$/u
 
 const UNASSIGNED_OR_NONCHARACTER = /^[\p{Cn}\p{Cs}\p{Noncharacter_Code_Point}]$/u
 const ASCII_PRINTABLE = /^[\x21-\x7e]$/u

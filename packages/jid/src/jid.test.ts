@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
-import { Jid, JidError, jidCache, jidOf, parseJid, parseJidWire, tryParseJid } from './index.ts'
+import { JidError, jidCache, jidOf, parseJid, parseJidWire, tryParseJid } from './index.ts'
+import type { Jid } from './index.ts'
 
 function refusal(run: () => unknown): string {
   try {

@@ -44,7 +44,7 @@ function scan(text: string): { all: number, some: number } {
   let some = 0
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
-    const flag = code < 128 ? asciiFlags[code]! : 0
+    const flag = code < 128 ? asciiFlags[code] ?? 0 : 0
     all &= flag
     some |= flag
   }

@@ -1,12 +1,15 @@
 // Properties over generated text: whatever comes in, what comes out is stable, bounded and survives the wire.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { JidError, jidCache, parseJid, parseJidWire, PART_BYTES_MAX, prepareDomainpart, prepareLocalpart, prepareResourcepart, tryParseJid } from './index.ts'
 import { decodeWire, encodeWire, utf8Length } from './wire.ts'
 
 // Mostly code points near the rules: joiners, viramas, both directions, widths, marks, case pairs, separators.
-const spicy = fc.constantFrom(...'aZ09.-_@/ \u00b7l\u0375\u03b1\u03a3\u03c2\u00df\u1e9e\u0130\u05d0\u05f3\u0627\u0628\u064b\u0661\u06f1\u200c\u200d\u094d\u0915\u30fb\u30a2\uff21\uff9e\uff76\u3000\u00a0\u0301\u0345\u1100\uac00\u2163\ufb01\u13a0\uab70\u{1d400}\u{10400}\u{1e900}\u{1f600}&<>\'"\\')
+const SPICY = 'aZ09.-_@/ &<>\'"\\l\u00b7\u00df\u1e9e\u0130\u00a0\u3000\u0301\u0345\u2163\ufb01\u1100\uac00\u0375\u03b1\u03a3\u03c2'
+  + '\u05d0\u05f3\u0627\u0628\u064b\u0661\u06f1\u200c\u200d\u094d\u0915\u30fb\u30a2\uff21\uff76\uff9e\u13a0\uab70'
+  + '\u{1d400}\u{10400}\u{1e900}\u{1f600}'
+const spicy = fc.constantFrom(...Array.from(SPICY))
 const text = fc.oneof(
   { weight: 4, arbitrary: fc.array(spicy, { maxLength: 12 }).map(chars => chars.join('')) },
   { weight: 2, arbitrary: fc.string({ unit: 'binary', maxLength: 12 }) },

@@ -4,8 +4,8 @@
  */
 
 const NEEDS_ENCODING = /[^\x20-\x7e]|[&<>'"]/
-const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '\'': '&apos;', '"': '&quot;' }
-const NAMED: Record<string, string> = { amp: '&', lt: '<', gt: '>', apos: '\'', quot: '"' }
+const NAMED = new Map([['amp', '&'], ['lt', '<'], ['gt', '>'], ['apos', '\''], ['quot', '"']])
+const ESCAPES = new Map(Array.from(NAMED, ([name, char]) => [char, `&${name};`]))
 
 /** Bytes of `text` in UTF-8; lone surrogates count as three. */
 export function utf8Length(text: string): number {
@@ -21,7 +21,7 @@ export function utf8Length(text: string): number {
 }
 
 function utf8AsLatin1(char: string): string {
-  const code = char.codePointAt(0)!
+  const code = char.codePointAt(0) ?? 0
   const tail = (shift: number) => String.fromCharCode(0x80 | (code >> shift & 0x3f))
   if (code < 0x800) return String.fromCharCode(0xc0 | code >> 6) + tail(0)
   if (code < 0x10000) return String.fromCharCode(0xe0 | code >> 12) + tail(6) + tail(0)
@@ -31,7 +31,7 @@ function utf8AsLatin1(char: string): string {
 /** Encodes prepared text as an attribute-safe wire string; returns the very same string when nothing changes. */
 export function encodeWire(text: string): string {
   if (!NEEDS_ENCODING.test(text)) return text
-  return text.replace(/[&<>'"]/g, char => ESCAPES[char]!).replace(/[^\x00-\x7f]/gu, utf8AsLatin1)
+  return text.replace(/[&<>'"]/g, char => ESCAPES.get(char) ?? char).replace(/\P{ASCII}/gu, utf8AsLatin1)
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -52,7 +52,8 @@ function decodeUtf8(wire: string): string | undefined {
 }
 
 function unescapeReference(body: string): string | undefined {
-  if (Object.hasOwn(NAMED, body)) return NAMED[body]
+  const named = NAMED.get(body)
+  if (named !== undefined) return named
   const digits = /^#(?:x0*([0-9a-fA-F]{1,6})|0*([0-9]{1,7}))$/.exec(body)
   if (digits === null) return undefined
   const code = digits[1] === undefined ? Number(digits[2]) : Number.parseInt(digits[1], 16)
@@ -62,7 +63,7 @@ function unescapeReference(body: string): string | undefined {
 /** Decodes a raw attribute value to text (XML 1.0 §3.3.3, §4.6); undefined when it is not UTF-8 or not XML. */
 export function decodeWire(wire: string): string | undefined {
   let text: string | undefined = wire
-  if (/[^\x00-\x7f]/.test(wire)) text = decodeUtf8(wire)
+  if (/\P{ASCII}/u.test(wire)) text = decodeUtf8(wire)
   if (text === undefined || !/[&<\t\n\r]/.test(text)) return text
   let isValid = !text.includes('<')
   const decoded = text.replace(/\r\n|[\t\n\r]/g, ' ').replace(/&(?:([^;&]{1,30});)?/g, (_, body: string | undefined) => {
