@@ -5,7 +5,7 @@
  * U+FFFD in UTF-8 and may collide with another key) is refused by all of them alike. Such an argument is a defect of the
  * caller, hence `TypeError` and not `StorageError`.
  */
-import type { WriteOp } from './storage.ts'
+import type { Json, WriteOp } from './storage.ts'
 
 function checkText(text: string, what: string): void {
   if (!text.isWellFormed() || text.includes('\0')) {
@@ -43,4 +43,11 @@ export function checkWriteOps(ops: readonly WriteOp[]): void {
 /** Throws `TypeError` unless `limit` is a non-negative integer: an unbounded read is never what a caller means. */
 export function checkLimit(limit: number): void {
   if (!Number.isSafeInteger(limit) || limit < 0) throw new TypeError(`storage limit is not a count: ${limit}`)
+}
+
+/** JSON text of a value; throws `TypeError` for what JSON cannot hold (undefined, functions, cycles). */
+export function jsonText(value: Json): string {
+  const text = JSON.stringify(value) as string | undefined
+  if (text === undefined) throw new TypeError('storage value is not JSON data')
+  return text
 }
