@@ -1,0 +1,54 @@
+/** The stream header (RFC 6120 §4.7), and the context it makes for the elements of its stream. */
+import { latin1 } from '#bytes'
+import type { FrameView } from './frame.ts'
+import { NO_PREFIXES, type ScanContext } from './namespaces.ts'
+
+/** A decoded stream header; which names and namespaces are acceptable is for the stream to decide. */
+export interface StreamHeader {
+  /** Prefix of the header's name, '' for none. */
+  readonly prefix: string
+  /** Local name, `stream` on a good stream. */
+  readonly name: string
+  /** Resolved namespace, `http://etherx.jabber.org/streams` on a good stream. */
+  readonly ns: string
+  /** Declared default namespace: the content namespace; '' when not declared. */
+  readonly defaultNs: string
+  /** Decoded attributes; `xml:lang` under that key, other prefixed ones under `{namespace}local`, no declarations. */
+  readonly attributes: ReadonlyMap<string, string>
+  /** Declared namespaces by prefix. */
+  readonly prefixes: ReadonlyMap<string, string>
+}
+
+/** What a stream remembers of its header. */
+export interface StreamContext extends ScanContext {
+  /** The header's qualified name as received, which the close tag must repeat. */
+  readonly qname: string
+}
+
+/** Different headers in use are few, and every idle connection keeps one: so they are shared, up to this many. */
+const CONTEXTS_MAX = 64
+const contexts = new Map<string, StreamContext>()
+
+/** Decodes the header that `frame` shows. */
+export function decodeHeader(frame: FrameView): StreamHeader {
+  return {
+    prefix: frame.prefix,
+    name: frame.name,
+    ns: frame.ns,
+    defaultNs: frame.contentNs,
+    attributes: frame.attributes(),
+    prefixes: frame.prefixes,
+  }
+}
+
+/** The shared context of all streams with this header's names and declarations. */
+export function contextOf(header: StreamHeader, bytes: Uint8Array, nameStart: number, nameEnd: number): StreamContext {
+  const qname = latin1(bytes, nameStart, nameEnd)
+  const key = JSON.stringify([qname, header.defaultNs, ...header.prefixes])
+  const known = contexts.get(key)
+  if (known !== undefined) return known
+  const prefixes = header.prefixes.size === 0 ? NO_PREFIXES : header.prefixes
+  const context: StreamContext = { qname, defaultNs: header.defaultNs, prefixes }
+  if (contexts.size < CONTEXTS_MAX && key.length <= 512) contexts.set(key, context)
+  return context
+}

@@ -1,0 +1,12 @@
+/** @rollcall/xml: reading and writing XMPP's XML. Start at `StreamFramer` for streams and `XmlElement` for payloads. */
+export { type AttributesInit, XmlElement, type XmlNode } from './element.ts'
+export { XmlError, type XmlErrorCondition } from './errors.ts'
+export { escapeAttribute, escapeText, fromWire, toWire, unescapeWire } from './escape.ts'
+export type { Frame } from './frame.ts'
+export { type FrameSink, StreamFramer } from './framer.ts'
+export type { StreamHeader } from './header.ts'
+export { defaultLimits, internalLimits, type XmlLimits } from './limits.ts'
+export { XML_NS } from './namespaces.ts'
+export { type ParseOptions, parseElement, parseText, scanDocument, scanFragment } from './document.ts'
+export { serialize } from './serialize.ts'
+export { decodeUtf8, encodeUtf8, isUtf8, latin1, latin1ToBytes } from '#bytes'
