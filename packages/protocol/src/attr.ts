@@ -1,8 +1,7 @@
-/** Fields for attributes. Names with a prefix are written as they stand, for example `xml:lang`. */
+/** Fields for attributes. Names are keys of XmlElement: local names, `xml:lang`, or `{namespace}local`. */
 import type { Jid } from '@rollcall/jid'
 import { claimsNothing, required } from './field.ts'
 import type { RequiredField } from './field.ts'
-import { getAttribute, setAttribute } from './dom.ts'
 import { base64Type, boolType, dateTimeType, enumType, intType, jidType, stringType, uintType } from './lexical.ts'
 import type { Lexical } from './lexical.ts'
 
@@ -11,11 +10,11 @@ function attribute<T>(name: string, lexical: Lexical<T>): RequiredField<T> {
     label: `attribute '${name}'`,
     shape: { kind: 'attribute', lexical },
     read(element) {
-      const text = getAttribute(element, name)
+      const text = element.attribute(name)
       return text === undefined ? undefined : lexical.parse(text)
     },
     write(value, draft) {
-      setAttribute(draft, name, lexical.format(value))
+      draft.attributes.set(name, lexical.format(value))
     },
     claims: claimsNothing,
   })

@@ -5,10 +5,9 @@
  * Where `ns` is left out, the child is in the namespace of its parent.
  */
 import type { Jid } from '@rollcall/jid'
-import type { XmlElement } from '@rollcall/xml'
+import { XmlElement } from '@rollcall/xml'
 import type { Codec, AnyCodec } from './codec.ts'
-import { childElements, makeElement } from './dom.ts'
-import type { Draft } from './dom.ts'
+import type { Draft } from './draft.ts'
 import { neverAbsent, required } from './field.ts'
 import type { Field, RequiredField } from './field.ts'
 import { base64Type, boolType, dateTimeType, enumType, intType, jidType, stringType, uintType } from './lexical.ts'
@@ -21,7 +20,7 @@ export function child<Out, In>(codec: Codec<Out, In> & AnyCodec): RequiredField<
     label: `child <${codec.name}/>`,
     shape: { kind: 'child', codec },
     read(element) {
-      const found = childElements(element).find(isOurs)
+      const found = element.elements().find(isOurs)
       return found === undefined ? undefined : codec.decode(found)
     },
     write(value, draft) {
@@ -39,7 +38,7 @@ export function children<Out, In>(
   return neverAbsent<readonly Out[], readonly In[]>({
     label: `children <${codec.name}/>`,
     shape: { kind: 'children', codec },
-    read: (element) => childElements(element).filter(isOurs).map((found) => codec.decode(found)),
+    read: (element) => element.elements().filter(isOurs).map((found) => codec.decode(found)),
     write(values, draft) {
       for (const value of values) draft.children.push(codec.encode(value))
     },
@@ -53,9 +52,9 @@ export function flag(name: string, ns?: string): Field<boolean, boolean, 'defaul
   return neverAbsent<boolean, boolean>({
     label: `child <${name}/>`,
     shape: { kind: 'flag' },
-    read: (element, own) => childElements(element).some((candidate) => isOurs(candidate, own)),
+    read: (element, own) => element.elements().some((candidate) => isOurs(candidate, own)),
     write(value, draft) {
-      if (value) draft.children.push(makeElement(name, ns ?? draft.ns))
+      if (value) draft.children.push(new XmlElement(name, ns ?? draft.ns))
     },
     claims: isOurs,
   })
@@ -67,7 +66,7 @@ interface ChildTextOptions {
 }
 
 function textElement(name: string, ns: string, content: string, lang: string | undefined): XmlElement {
-  return makeElement(name, ns, lang === undefined ? {} : { 'xml:lang': lang }, content === '' ? [] : [content])
+  return new XmlElement(name, ns, { 'xml:lang': lang }, content === '' ? [] : [content])
 }
 
 function textOfChild<T>(
@@ -81,7 +80,7 @@ function textOfChild<T>(
     label: `child <${name}/>`,
     shape: { kind: 'childText', lexical },
     read(element, own) {
-      const found = childElements(element).find((candidate) => isOurs(candidate, own))
+      const found = element.elements().find((candidate) => isOurs(candidate, own))
       return found === undefined ? undefined : lexical.parse(found.text())
     },
     write(value, draft) {
@@ -116,7 +115,7 @@ export function childTexts(name: string, ns?: string): Field<readonly string[], 
     label: `children <${name}/>`,
     shape: { kind: 'childTexts', lexical: stringType },
     read: (element, own) =>
-      childElements(element).filter((candidate) => isOurs(candidate, own)).map((found) => found.text()),
+      element.elements().filter((candidate) => isOurs(candidate, own)).map((found) => found.text()),
     write(values, draft) {
       for (const value of values) draft.children.push(textElement(name, ns ?? draft.ns, value, undefined))
     },
@@ -140,7 +139,7 @@ export function childName<const V extends readonly string[]>(names: V, ns?: stri
     label: 'child that names the condition',
     shape: { kind: 'childName', names, ns },
     read(element, own) {
-      for (const candidate of childElements(element)) {
+      for (const candidate of element.elements()) {
         const name = nameOf(candidate, own)
         if (name === undefined) continue
         const content = candidate.text()
@@ -162,7 +161,7 @@ export function anyChild(names: readonly string[], namespaces: readonly string[]
   return required<XmlElement, XmlElement>({
     label: `child ${names.map((name) => `<${name}/>`).join(' or ')}`,
     shape: { kind: 'anyChild', names, namespaces },
-    read: (element) => childElements(element).find(isOurs),
+    read: (element) => element.elements().find(isOurs),
     write: (value, draft) => void draft.children.push(value),
     claims: isOurs,
   })

@@ -11,8 +11,8 @@
 import { serialize } from '@rollcall/xml'
 import type { XmlElement } from '@rollcall/xml'
 import { CodecError, LexicalError } from './codec-error.ts'
-import { childElements, finishElement } from './dom.ts'
-import type { Draft } from './dom.ts'
+import { finishDraft, startDraft } from './draft.ts'
+import type { Draft } from './draft.ts'
 import type { AnyField, Field, Need } from './field.ts'
 
 /** Decodes and encodes one element. `Out` is what decoding gives, `In` what encoding takes. */
@@ -32,6 +32,7 @@ export interface Codec<Out, In = Out> {
 /** What a codec is made of, for tools that walk declarations. */
 export type CodecShape =
   | { readonly kind: 'element'; readonly fields: Fields }
+  | { readonly kind: 'raw' }
   | { readonly kind: 'mapped'; readonly source: AnyCodec; readonly decoded: (inner: never) => unknown }
 
 /** Any codec, with its make-up. */
@@ -92,7 +93,7 @@ export function element<const F extends Fields>(
       if (!codec.matches(source)) throw new CodecError(name, ns, `found <${source.name} xmlns='${source.ns}'> instead`)
       return decodeFields(source, entries) as DecodedFields<F>
     },
-    encode: (value: EncodedFields<F>): XmlElement => encodeFields({ name, ns, attributes: {}, children: [] }, entries, value),
+    encode: (value: EncodedFields<F>): XmlElement => encodeFields(startDraft(name, ns), entries, value),
     toWire: (value: EncodedFields<F>): string => serialize(codec.encode(value), 'jabber:client'),
   }
   return codec
@@ -121,7 +122,7 @@ function readField(source: XmlElement, field: AnyField, entries: Entries): unkno
 
 /** The children that no field of the declaration understands. */
 function unclaimed(source: XmlElement, entries: Entries): XmlElement[] {
-  return childElements(source).filter((candidate) => !entries.some(([, field]) => field.claims(candidate, source.ns)))
+  return source.elements().filter((candidate) => !entries.some(([, field]) => field.claims(candidate, source.ns)))
 }
 
 function encodeFields(draft: Draft, entries: Entries, values: Readonly<Record<string, unknown>>): XmlElement {
@@ -130,7 +131,7 @@ function encodeFields(draft: Draft, entries: Entries, values: Readonly<Record<st
     if (value !== undefined) writeField(draft, field, value)
     else if (field.need === 'required') throw new CodecError(draft.name, draft.ns, `${field.label} is missing`)
   }
-  return finishElement(draft)
+  return finishDraft(draft)
 }
 
 function writeField(draft: Draft, field: AnyField, value: unknown): void {
@@ -144,6 +145,23 @@ function writeField(draft: Draft, field: AnyField, value: unknown): void {
 /** Says where a lexical error happened; every other error passes. */
 function located(name: string, ns: string, field: AnyField, error: unknown): unknown {
   return error instanceof LexicalError ? new CodecError(name, ns, `${field.label}: ${error.message}`) : error
+}
+
+/** Declares an element that is only recognised and kept as it is, because its content is the business of its owner. */
+export function raw(ns: string, name: string): DeclaredCodec<XmlElement, XmlElement> {
+  const check = (value: XmlElement): XmlElement => {
+    if (value.name === name && value.ns === ns) return value
+    throw new CodecError(name, ns, `found <${value.name} xmlns='${value.ns}'> instead`)
+  }
+  return {
+    ns,
+    name,
+    shape: { kind: 'raw' },
+    matches: (candidate) => candidate.name === name && candidate.ns === ns,
+    decode: check,
+    encode: check,
+    toWire: (value) => serialize(check(value), 'jabber:client'),
+  }
 }
 
 /**

@@ -6,7 +6,7 @@
  * A field also says which children it understands, so that `extensions()` can take the others.
  */
 import type { XmlElement } from '@rollcall/xml'
-import type { Draft } from './dom.ts'
+import type { Draft } from './draft.ts'
 import type { AnyCodec } from './codec.ts'
 import type { Lexical } from './lexical.ts'
 

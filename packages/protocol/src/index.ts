@@ -2,7 +2,7 @@
 export { attr } from './attr.ts'
 export { anyChild, child, childName, children, childText, childTexts, extensions, flag } from './child.ts'
 export type { NamedChild } from './child.ts'
-export { element, mapped } from './codec.ts'
+export { element, mapped, raw } from './codec.ts'
 export type { AnyCodec, Codec, CodecShape, DeclaredCodec, DecodedFields, ElementOptions, EncodedFields, Fields, Infer, Input } from './codec.ts'
 export { CodecError, LexicalError } from './codec-error.ts'
 export { formatDateTime, parseDateTime } from './date-time.ts'

@@ -1,8 +1,7 @@
 /** RFC 6120 §7: resource binding. */
-import { childText } from './child.ts'
+import { childText, flag } from './child.ts'
 import { element } from './codec.ts'
 import type { Infer } from './codec.ts'
-import { flag } from './child.ts'
 
 export const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind'
 export const NS_SESSION = 'urn:ietf:params:xml:ns:xmpp-session'
