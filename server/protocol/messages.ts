@@ -79,14 +79,19 @@ export interface VerifyPassword {
 }
 export type VerifyResult = { readonly isValid: boolean }
 /**
- * The edge reports how an authentication ended so that the account's back-off can grow or reset. Reply `{ waitMs }`:
- * how long further attempts on this account are refused.
+ * The edge reports how an authentication ended so that the account's back-off can grow or reset. Reply `AuthVerdict`: a
+ * proof becomes a login only when the verdict has no `refusal`.
  */
 export interface ReportAuth {
   readonly kind: 'report-auth'
   readonly account: Jid
   readonly isSuccess: boolean
   readonly address: string
+}
+export interface AuthVerdict {
+  /** ms for which further attempts on the account are refused; 0 when none. */
+  readonly waitMs: number
+  readonly refusal?: 'locked' | 'disabled' | 'expired' | 'unknown'
 }
 /** Asked before an exchange starts. Reply `{ waitMs }`: 0 = go on, else the account is locked that long. */
 export interface CheckLockout {
