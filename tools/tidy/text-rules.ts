@@ -41,3 +41,27 @@ export function checkManifest({ path, text }: SourceFile): Finding[] {
   }
   return findings
 }
+
+type LockedPackage = { resolved?: string; link?: boolean; integrity?: string; hasInstallScript?: boolean; optionalDependencies?: Record<string, string> }
+
+/**
+ * Findings in `package-lock.json`: a package without integrity, from a fixed address or with an install script, and an
+ * optional package that is missing, for whatever platform, because `npm ci` then refuses the whole lockfile.
+ */
+export function checkLockfile({ path, text }: SourceFile): Finding[] {
+  const { packages } = JSON.parse(text) as { packages: Record<string, LockedPackage> }
+  const findings: Finding[] = []
+  for (const [key, locked] of Object.entries(packages)) {
+    const add = (message: string) => {
+      findings.push({ path, line: text.slice(0, text.indexOf(`"${key}"`)).split('\n').length, rule: 'lockfile', message: `${key}: ${message}` })
+    }
+    if (key.includes('node_modules/') && locked.link !== true && locked.integrity === undefined) add('no integrity')
+    if (locked.resolved?.includes('://') === true) add('names the registry it came from')
+    if (locked.hasInstallScript === true) add('runs a script when installed')
+    for (const name of Object.keys(locked.optionalDependencies ?? {})) {
+      const isLocked = `node_modules/${name}` in packages || `${key}/node_modules/${name}` in packages
+      if (!isLocked) add(`its optional package ${name} is not locked; choose a version that is there for every platform`)
+    }
+  }
+  return findings
+}
