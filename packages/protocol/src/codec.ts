@@ -14,6 +14,7 @@ import { CodecError, LexicalError } from './codec-error.ts'
 import { finishDraft, startDraft } from './draft.ts'
 import type { Draft } from './draft.ts'
 import type { AnyField, Field, Need } from './field.ts'
+import type { FormFields } from './form-field.ts'
 
 /** Decodes and encodes one element. `Out` is what decoding gives, `In` what encoding takes. */
 export interface Codec<Out, In = Out> {
@@ -33,6 +34,7 @@ export interface Codec<Out, In = Out> {
 export type CodecShape =
   | { readonly kind: 'element'; readonly fields: Fields }
   | { readonly kind: 'raw' }
+  | { readonly kind: 'form'; readonly fields: FormFields }
   | { readonly kind: 'mapped'; readonly source: AnyCodec; readonly decoded: (inner: never) => unknown }
 
 /** Any codec, with its make-up. */
