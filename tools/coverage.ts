@@ -4,7 +4,7 @@
 // functions falls under its threshold: what has no I/O has no excuse.
 
 import { run } from 'node:test'
-import { coverageByPackage, hasRuntimeCode, packagesBelow, percent, type FileCoverage } from './coverage/by-package.ts'
+import { coverageByPackage, hasRuntimeCode, packagesBelow, percent, type FileCoverage } from './package-coverage.ts'
 import { isTestPath, listFiles, parse, readFiles, repositoryRoot } from './source-files.ts'
 
 const FILE_TIMEOUT_MS = 60_000

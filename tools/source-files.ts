@@ -19,7 +19,11 @@ export type Finding = { path: string; line: number; rule: string; message: strin
 /** A syntax tree node: a kind, its extent in the text, and fields that depend on the kind. */
 export type SyntaxNode = { type: string; start: number; end: number; [field: string]: unknown }
 
-const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', 'coverage', 'data', 'results', 'vendor', 'fixtures'])
+/** Folders that hold nothing of ours: installed, built, measured, copied. */
+const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', 'results', 'vendor'])
+
+/** What running the project leaves in the repository's root. */
+const SKIPPED_PATHS = new Set(['coverage', 'data'])
 
 /** Paths of all files under `folder` of `root` whose name ends in one of `endings`, sorted. */
 export function listFiles(root: string, folder: string, endings: readonly string[]): string[] {
@@ -29,7 +33,8 @@ export function listFiles(root: string, folder: string, endings: readonly string
   for (const entry of readdirSync(start, { withFileTypes: true })) {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`
     const isHidden = entry.name.startsWith('.') && entry.name !== '.ci'
-    if (entry.isDirectory() && !isHidden && !SKIPPED_FOLDERS.has(entry.name)) found.push(...listFiles(root, path, endings))
+    const isOurs = !isHidden && !SKIPPED_FOLDERS.has(entry.name) && !SKIPPED_PATHS.has(path)
+    if (entry.isDirectory() && isOurs) found.push(...listFiles(root, path, endings))
     if (entry.isFile() && endings.some((ending) => entry.name.endsWith(ending))) found.push(path)
   }
   return found.toSorted()

@@ -93,7 +93,8 @@ describe('lockfile rules', () => {
 
   it('accepts packages with integrity, links, and optional packages that are all locked', () => {
     const parent = { ...good, optionalDependencies: { b: '1.0.0', c: '1.0.0' } }
-    const found = lockfile({ '': {}, 'node_modules/x': { link: true }, 'node_modules/a': parent, 'node_modules/b': good, 'node_modules/a/node_modules/c': good })
+    const packages = { '': {}, 'node_modules/x': { link: true }, 'node_modules/a': parent, 'node_modules/b': good, 'node_modules/a/node_modules/c': good }
+    const found = lockfile(packages)
     assert.deepEqual(found, [])
   })
 
