@@ -21,7 +21,7 @@ type StaticCheck = { name: string; script: string; args: string[] }
 
 const staticChecks: StaticCheck[] = [
   { name: 'types', script: 'node_modules/typescript/bin/tsc', args: ['-p', '.', '--noEmit'] },
-  { name: 'lint', script: 'node_modules/oxlint/bin/oxlint', args: ['.'] },
+  { name: 'lint', script: 'node_modules/oxlint/bin/oxlint', args: ['--format=unix', '.'] },
   { name: 'imports', script: 'tools/check-imports.ts', args: [] },
   { name: 'tidy', script: 'tools/tidy.ts', args: [] },
   { name: 'generated files', script: 'tools/generate.ts', args: ['--check'] },

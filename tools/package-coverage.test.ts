@@ -21,7 +21,8 @@ describe('coverage by package', () => {
   const program = (text: string) => parse({ path: 'packages/xml/src/a.ts', text })
 
   it('sees that a file has types only', () => {
-    assert.equal(hasRuntimeCode(program(`import { b } from './b.ts'\nexport type A = typeof b\nexport interface C { d: A }\nexport type { E } from './e.ts'`)), false)
+    const text = `import { b } from './b.ts'\nexport type A = typeof b\nexport interface C { d: A }\nexport type { E } from './e.ts'`
+    assert.equal(hasRuntimeCode(program(text)), false)
   })
 
   it('sees code beside types', () => {
