@@ -9,8 +9,8 @@ import type { Jid } from '@rollcall/jid'
 import type { Clock, Log, Metrics } from '@rollcall/ports'
 import type { AccountSlot } from '@rollcall/module-api'
 import { StanzaError } from '@rollcall/stanza'
-import { LocalAccount } from './account.ts'
-import type { RegisteredSlot } from './account.ts'
+import { LocalAccount } from './entities.ts'
+import type { RegisteredSlot } from './entities.ts'
 import type { CoreLimits } from './config.ts'
 
 /** Called with the account, with undefined when there is none, or with an error when it could not be loaded. */
@@ -48,7 +48,7 @@ export class AccountRegistry {
   /** Registers a module's slot; every account loaded from now on carries it. */
   addSlot<T>(slot: AccountSlot<T>): AccountSlot<T> {
     const registered: RegisteredSlot<T> = { ...slot, index: this.#slots.length }
-    this.#slots.push(registered as RegisteredSlot<unknown>)
+    this.#slots.push(registered)
     return registered
   }
 

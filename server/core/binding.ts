@@ -7,11 +7,12 @@ import type { Jid } from '@rollcall/jid'
 import { sessionBound, sessionUnbound } from '@rollcall/module-api'
 import type { UnboundSession } from '@rollcall/module-api'
 import type { BindReply, BindSession, ServerMessage } from '../protocol/messages.ts'
-import type { LocalAccount } from './account.ts'
 import type { AccountRegistry } from './account-registry.ts'
 import type { CoreLimits } from './config.ts'
 import type { HookChains } from './hook-chains.ts'
-import { LocalSession, SessionTable } from './session.ts'
+import { LocalSession } from './entities.ts'
+import type { LocalAccount } from './entities.ts'
+import { SessionTable } from './session-table.ts'
 
 export interface BindingPorts {
   readonly bus: Bus<ServerMessage>

@@ -13,7 +13,7 @@ import type { ClaimChain, FilterChain, HookChains, ObserveChain } from './hook-c
 import type { HookEvent } from './hook-event.ts'
 import type { IqDispatch } from './iq-dispatch.ts'
 import type { PendingRequests } from './iq-client.ts'
-import type { LocalSession } from './session.ts'
+import type { LocalSession } from './entities.ts'
 
 export interface ClientInboxPorts {
   readonly hooks: HookChains
@@ -65,7 +65,7 @@ export class ClientInbox {
   #presenceStanza(session: LocalSession, stanza: Stanza): void | Promise<void> {
     const claimed = this.#presence.run({ session, stanza })
     if (claimed instanceof Promise) return claimed.catch((error: unknown) => this.#refuse(session, stanza, error))
-    if (claimed === false && stanza.to !== undefined) return this.#ports.route(stanza)
+    if (!claimed && stanza.to !== undefined) return this.#ports.route(stanza)
   }
 
   // RFC 6120 §10.3.3: without `to`, or to the own bare JID, the server answers for the account.

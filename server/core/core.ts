@@ -72,16 +72,17 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const iqs = new IqDispatch(log)
   const components = new ComponentTable(bus)
   const binding = new Binding({ bus, clock, random, log, metrics, limits: config.limits, registry, hooks })
-  const route = (stanza: Stanza) => router.route(stanza)
-  const requests = new PendingRequests(clock, random, config.limits.pendingRequestsMax, route)
-  const delivery = new Delivery({ registry, hooks, iqs, requests, log, metrics, route })
-  const host = new HostEntity({ iqs, requests, route, bounce: (stanza, error) => router.bounce(stanza, error) })
+  // For replies: nobody waits until they are durable.
+  const reply = (stanza: Stanza) => void router.route(stanza)
+  const requests = new PendingRequests(clock, random, config.limits.pendingRequestsMax, reply)
+  const delivery = new Delivery({ registry, hooks, iqs, requests, log, metrics, reply })
+  const host = new HostEntity({ iqs, requests, reply, bounce: (stanza, error) => router.bounce(stanza, error) })
   const router = new CoreRouter({
     bus, placement, hosts, components, metrics,
     toAccount: (stanza) => delivery.deliver(stanza),
     toHost: (stanza) => host.receive(stanza),
   })
-  const inbox = new ClientInbox({ hooks, iqs, requests, log, metrics, route })
+  const inbox = new ClientInbox({ hooks, iqs, requests, log, metrics, route: (stanza) => router.route(stanza) })
   const accounts = accountsPort(registry, credentials)
   const admin = accountAdminPort({ bus, placement, storage, registry, binding, hooks, credentials, hosts })
   const loader = new ModuleLoader({ storage, registry, hooks, iqs, log })

@@ -9,13 +9,12 @@ import type { Stanza } from '@rollcall/stanza'
 import type { Jid } from '@rollcall/jid'
 import { inbound, inboundPresence, messageDelivered, messageUndelivered } from '@rollcall/module-api'
 import type { CounterMetric, Log, Metrics } from '@rollcall/ports'
-import type { LocalAccount } from './account.ts'
 import type { AccountRegistry } from './account-registry.ts'
 import type { ClaimChain, FilterChain, HookChains, ObserveChain } from './hook-chains.ts'
 import type { HookEvent } from './hook-event.ts'
 import type { IqDispatch } from './iq-dispatch.ts'
 import type { PendingRequests } from './iq-client.ts'
-import type { LocalSession } from './session.ts'
+import type { LocalAccount, LocalSession } from './entities.ts'
 
 export interface DeliveryPorts {
   readonly registry: AccountRegistry
@@ -25,7 +24,7 @@ export interface DeliveryPorts {
   readonly log: Log
   readonly metrics: Metrics
   /** Sends a reply on its way. */
-  readonly route: (stanza: Stanza) => void
+  readonly reply: (stanza: Stanza) => void
 }
 
 export class Delivery {
@@ -71,7 +70,7 @@ export class Delivery {
     const reply = stanza.kind === 'presence' && error.condition === 'service-unavailable' ? undefined : errorReply(stanza, error)
     if (reply === undefined || reply.to === undefined) return
     this.#errors.add(1)
-    this.#ports.route(reply)
+    this.#ports.reply(reply)
   }
 
   #toAccount(account: LocalAccount, stanza: Stanza): void | Promise<void> {
@@ -148,7 +147,7 @@ export class Delivery {
       return
     }
     const from = stanza.from as Jid
-    this.#ports.iqs.answer('account', { stanza, from, to, account, session: undefined }, this.#ports.route)
+    this.#ports.iqs.answer('account', { stanza, from, to, account, session: undefined }, this.#ports.reply)
   }
 
   #presenceStanza(account: LocalAccount, stanza: Stanza): void | Promise<void> {
@@ -203,4 +202,3 @@ function mostAvailable(account: LocalAccount): LocalSession[] {
   }
   return best
 }
-

@@ -66,7 +66,7 @@ export class FilterChain<E extends { readonly stanza: Stanza }> extends Chain<Fi
     for (const entry of this.entries) {
       const result = this.#runOne(entry, current)
       if (result === dropped) return undefined
-      if (result !== undefined) current = { ...current, stanza: result as Stanza }
+      if (result !== undefined) current = withStanza(event, result)
     }
     return current.stanza
   }
@@ -80,6 +80,10 @@ export class FilterChain<E extends { readonly stanza: Stanza }> extends Chain<Fi
       throw new StanzaError('internal-server-error')
     }
   }
+}
+
+function withStanza<E extends { readonly stanza: Stanza }>(event: E, stanza: Stanza): E {
+  return { ...event, stanza }
 }
 
 export class ClaimChain<E> extends Chain<ClaimHandler<E>> {

@@ -8,7 +8,7 @@ import type { PendingRequests } from './iq-client.ts'
 export interface HostEntityPorts {
   readonly iqs: IqDispatch
   readonly requests: PendingRequests
-  readonly route: (stanza: Stanza) => void
+  readonly reply: (stanza: Stanza) => void
   readonly bounce: (stanza: Stanza, error: StanzaError) => void
 }
 
@@ -36,7 +36,7 @@ export class HostEntity {
     } else if (to.isFull) {
       this.#ports.bounce(stanza, new StanzaError('service-unavailable'))
     } else {
-      this.#ports.iqs.answer('host', { stanza, from: stanza.from as Jid, to, session: undefined }, this.#ports.route)
+      this.#ports.iqs.answer('host', { stanza, from: stanza.from as Jid, to, session: undefined }, this.#ports.reply)
     }
   }
 }

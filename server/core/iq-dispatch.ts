@@ -32,7 +32,7 @@ export class IqDispatch {
   register<T, S extends IqScope>(type: 'get' | 'set', codec: ElementCodec<T>, scope: S, handle: IqHandler<IqScopes<T>[S]>): void {
     const key = keyOf(type, scope, codec.ns, codec.name)
     if (this.#table.has(key)) throw new Error(`Two modules handle iq ${type} <${codec.name} xmlns='${codec.ns}'/> for ${scope}`)
-    this.#table.set(key, { codec: codec as ElementCodec<unknown>, handle: handle as AnyIqHandler })
+    this.#table.set(key, { codec: codec, handle: handle })
   }
 
   /** Whether a request with this payload is handled in that scope. */

@@ -118,19 +118,19 @@ export class ModuleLoader {
       },
       accountSlot: (slot) => registry.addSlot(slot),
       sessionSlot: (slot) => {
-        this.sessionSlots.set(slot.slotName, slot as SessionSlot<unknown>)
+        this.sessionSlots.set(slot.slotName, slot)
         return slot
       },
       on: (hook: never, stage: never, handler: never) => hooks.add(hook, module.name, stage, handler),
       onIqGet: (codec, scope, handler) => iqs.register('get', codec, scope, handler),
       onIqSet: (codec, scope, handler) => iqs.register('set', codec, scope, handler),
       onPreAuthIq: (type, codec, handler) => {
-        this.#preAuth.set(`${type} ${codec.ns} ${codec.name}`, { codec: codec as ElementCodec<unknown>, handle: handler as PreAuthHandler })
+        this.#preAuth.set(`${type} ${codec.ns} ${codec.name}`, { codec: codec, handle: handler })
       },
       streamFeature: (when, read) => this.#features.push({ when, read }),
       onStop: (stop) => this.#stops.push(stop),
     }
-    return context as Parameters<AnyModule['setup']>[0]
+    return context
   }
 }
 

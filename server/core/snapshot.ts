@@ -11,9 +11,8 @@ import type { SessionOrigin, SessionSlot } from '@rollcall/module-api'
 import { decodeStanza, encodeStanza } from '@rollcall/stanza'
 import type { StanzaRecord } from '@rollcall/stanza'
 import type { ConnId, ServerMessage } from '../protocol/messages.ts'
-import { LocalAccount } from './account.ts'
 import type { AccountRegistry } from './account-registry.ts'
-import { LocalSession } from './session.ts'
+import { LocalAccount, LocalSession } from './entities.ts'
 
 export const SNAPSHOT_VERSION = 1
 

@@ -110,5 +110,5 @@ export type AnyModule = ModuleDeclaration
 export function defineModule<C extends Options = {}, S extends Stores = {}, N extends Ports = {}>(
   declaration: ModuleDeclaration<C, S, N>,
 ): AnyModule {
-  return declaration as unknown as AnyModule
+  return declaration
 }
