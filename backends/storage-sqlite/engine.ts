@@ -1,0 +1,227 @@
+/**
+ * Executes batches: every call of a batch in order, all of them in one transaction, one commit.
+ *
+ * A write of several operations has a savepoint, so that its failure undoes it and nothing else. When SQLite gives up the
+ * whole transaction (it does when the disk is full) every call is executed again in a transaction of its own, so that a
+ * call which fits is not lost to one which does not; after an I/O error nothing is tried again and every write is rejected.
+ */
+import type { ArchiveQuery } from '@rollcall/ports'
+import { ArchiveTable } from './archive-table.ts'
+import { toStorageError } from './database.ts'
+import type { Database } from './database.ts'
+import { SmallTables } from './small-tables.ts'
+import { CALL, OP, STATUS } from './wire.ts'
+import type { Cell } from './wire.ts'
+
+/** Reads a batch's cells one after the other. */
+class Reader {
+  readonly #cells: readonly Cell[]
+  at: number
+
+  constructor(cells: readonly Cell[], at = 0) {
+    this.#cells = cells
+    this.at = at
+  }
+
+  get isAtEnd(): boolean {
+    return this.at >= this.#cells.length
+  }
+
+  text(): string {
+    return this.#cells[this.at++] as string
+  }
+
+  number(): number {
+    return this.#cells[this.at++] as number
+  }
+
+  optional<T extends Cell>(): T | null {
+    return this.#cells[this.at++] as T | null
+  }
+
+  /** The next cell, a code, without moving on. */
+  peek(): number {
+    return this.#cells[this.at] as number
+  }
+
+  skip(count: number): void {
+    this.at += count
+  }
+}
+
+/** Cells after the code, by call (writes are walked) and by operation. */
+const CALL_CELLS = [0, 2, 3, 3, 2, 3, 3, 3, 3, 4] as const
+const OP_CELLS = [3, 2, 4, 3, 6, 3, 3, 4, 1] as const
+
+/** Operations of one changing statement, which SQLite makes atomic by itself: alone in a call they need no savepoint. */
+const ONE_STATEMENT: ReadonlySet<number> = new Set([OP.keyvalSet, OP.keyvalDelete, OP.mapSet, OP.mapDelete, OP.archiveAppend, OP.counterAdd])
+
+const isWrite = (code: number): boolean => code === CALL.write || code === CALL.counterAdd
+
+/** The transaction is gone, with everything the batch had done. */
+class TransactionLost extends Error {}
+
+export class Engine {
+  readonly #database: Database
+  readonly #tables: SmallTables
+  readonly #archive: ArchiveTable
+
+  constructor(database: Database) {
+    this.#database = database
+    this.#tables = new SmallTables(database)
+    this.#archive = new ArchiveTable(database, this.#tables)
+  }
+
+  /** Executes a batch; the reply has a status and a result per call, and is made after the commit. Never throws. */
+  run(cells: readonly Cell[]): Cell[] {
+    const starts = callStarts(cells)
+    const hasWrites = starts.some(start => isWrite(cells[start] as number))
+    const reply: Cell[] = []
+    try {
+      this.#database.prepare(hasWrites ? 'BEGIN IMMEDIATE' : 'BEGIN').run()
+      for (const start of starts) this.#one(cells, start, reply)
+      this.#database.prepare('COMMIT').run()
+      return reply
+    } catch (error) {
+      this.#rollback()
+      return this.#apart(cells, starts, error)
+    }
+  }
+
+  /** After the transaction of a batch was lost. */
+  #apart(cells: readonly Cell[], starts: readonly number[], error: unknown): Cell[] {
+    const cause = toStorageError(error instanceof TransactionLost ? error.cause : error)
+    const reply: Cell[] = []
+    for (const start of starts) {
+      if (isWrite(cells[start] as number) && cause.code === 'io') {
+        fail(reply, cause)
+        continue
+      }
+      const length = reply.length
+      try {
+        this.#database.prepare('BEGIN').run()
+        this.#one(cells, start, reply)
+        this.#database.prepare('COMMIT').run()
+      } catch (again) {
+        this.#rollback()
+        reply.length = length
+        fail(reply, again instanceof TransactionLost ? again.cause : again)
+      }
+    }
+    return reply
+  }
+
+  #rollback(): void {
+    this.#forget()
+    if (this.#database.isInTransaction) this.#database.prepare('ROLLBACK').run()
+  }
+
+  #forget(): void {
+    this.#tables.forget()
+    this.#archive.forget()
+  }
+
+  #one(cells: readonly Cell[], start: number, reply: Cell[]): void {
+    const reader = new Reader(cells, start)
+    const code = reader.number()
+    try {
+      const result = code === CALL.write ? this.#write(reader) : this.#call(code, reader)
+      reply.push(STATUS.done, result)
+    } catch (error) {
+      if (!this.#database.isInTransaction) throw new TransactionLost('transaction lost', { cause: error })
+      fail(reply, error)
+    }
+  }
+
+  #write(reader: Reader): Cell {
+    const count = reader.number()
+    if (count === 1 && ONE_STATEMENT.has(reader.peek())) {
+      this.#op(reader)
+      return null
+    }
+    this.#database.prepare('SAVEPOINT call').run()
+    try {
+      for (let at = 0; at < count; at++) this.#op(reader)
+    } catch (error) {
+      if (this.#database.isInTransaction) this.#database.prepare('ROLLBACK TO call').run()
+      this.#forget()
+      throw error
+    } finally {
+      if (this.#database.isInTransaction) this.#database.prepare('RELEASE call').run()
+    }
+    return null
+  }
+
+  #call(code: number, reader: Reader): Cell {
+    const store = reader.text()
+    switch (code) {
+      case CALL.keyvalGet:
+        return this.#tables.keyvalGet(store, reader.text())
+      case CALL.keyvalOwners:
+        return this.#tables.keyvalOwners(store, reader.optional<string>(), reader.number())
+      case CALL.mapGet:
+        return this.#tables.mapGet(store, reader.text(), reader.text())
+      case CALL.mapAll:
+        return this.#tables.mapAll(store, reader.text())
+      case CALL.mapOwners:
+        return this.#tables.mapOwners(store, reader.optional<string>(), reader.number())
+      case CALL.archiveQuery:
+        return this.#archive.query(store, reader.text(), JSON.parse(reader.text()) as ArchiveQuery)
+      case CALL.archiveCount:
+        return this.#archive.count(store, reader.text(), JSON.parse(reader.text()) as ArchiveQuery)
+      case CALL.counterGet:
+        return this.#tables.counterGet(store, reader.text(), reader.text())
+      case CALL.counterAdd:
+        return this.#tables.counterAdd(store, reader.text(), reader.text(), reader.number())
+      default:
+        throw new Error(`unknown call ${code}`)
+    }
+  }
+
+  #op(reader: Reader): void {
+    const code = reader.number()
+    const store = reader.text()
+    switch (code) {
+      case OP.keyvalSet:
+        return this.#tables.keyvalSet(store, reader.text(), reader.text())
+      case OP.keyvalDelete:
+        return this.#tables.keyvalDelete(store, reader.text())
+      case OP.mapSet:
+        return this.#tables.mapSet(store, reader.text(), reader.text(), reader.text())
+      case OP.mapDelete:
+        return this.#tables.mapDelete(store, reader.text(), reader.text())
+      case OP.archiveAppend:
+        return this.#archive.append(store, reader.text(), reader.text(), reader.number(), reader.text(), reader.text())
+      case OP.archiveDelete:
+        return this.#archive.delete(store, reader.text(), JSON.parse(reader.text()) as string[])
+      case OP.archiveClear:
+        return this.#archive.clear(store, reader.text(), reader.optional<number>())
+      case OP.counterAdd:
+        return void this.#tables.counterAdd(store, reader.text(), reader.text(), reader.number())
+      case OP.ownerDelete:
+        // Its only cell is the owner.
+        this.#tables.ownerDelete(store)
+        return this.#archive.ownerDelete(store)
+      default:
+        throw new Error(`unknown operation ${code}`)
+    }
+  }
+}
+
+function fail(reply: Cell[], error: unknown): void {
+  const { code, message } = toStorageError(error)
+  reply.push(STATUS.failed, JSON.stringify({ code, message }))
+}
+
+function callStarts(cells: readonly Cell[]): number[] {
+  const starts: number[] = []
+  const reader = new Reader(cells)
+  while (!reader.isAtEnd) {
+    starts.push(reader.at)
+    const code = reader.number()
+    if (code === CALL.write) {
+      for (let left = reader.number(); left > 0; left--) reader.skip(OP_CELLS[reader.number()]!)
+    } else reader.skip(CALL_CELLS[code]!)
+  }
+  return starts
+}

@@ -1,0 +1,43 @@
+/**
+ * The schema, as the ordered list of steps that make it; `PRAGMA user_version` counts the steps a file has had.
+ *
+ * Why this shape:
+ * - Store names are small integers in every row, interned in `store`.
+ * - `keyval`, `map` and `counter` are clustered by (store, owner[, key]) without a rowid: what a login reads (a roster) is
+ *   one contiguous range of one tree.
+ * - `entry` is a rowid table: appends go to the end of the tree whatever the owner, which costs a tenth of inserting wide
+ *   rows in the middle of a clustered one. `archive` interns (store, owner), so its three indexes are narrow.
+ * - `high` is the greatest `at` of the archive up to and including the entry. It never falls, so (archive, high, seq) is both
+ *   the order of append and searchable by time. `late_max` is the greatest `high - at` of the archive: an entry at or before
+ *   T has `high <= T + late_max`, so an upper bound in time is a bound in the index too, though wall clocks step back.
+ */
+export const APPLICATION_ID = 0x526f_6c6c
+
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE store (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+  CREATE TABLE keyval (
+    store INTEGER NOT NULL, owner TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (store, owner)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE map (
+    store INTEGER NOT NULL, owner TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (store, owner, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE counter (
+    store INTEGER NOT NULL, owner TEXT NOT NULL, key TEXT NOT NULL, value INTEGER NOT NULL,
+    PRIMARY KEY (store, owner, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE archive (
+    id INTEGER PRIMARY KEY, store INTEGER NOT NULL, owner TEXT NOT NULL, late_max INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (owner, store)
+  ) STRICT;
+  CREATE TABLE entry (
+    seq INTEGER PRIMARY KEY, archive INTEGER NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, high INTEGER NOT NULL,
+    peer TEXT NOT NULL, value TEXT NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX entry_id ON entry (archive, id);
+  CREATE INDEX entry_order ON entry (archive, high);
+  CREATE INDEX entry_peer ON entry (archive, peer, high);
+  `,
+]
