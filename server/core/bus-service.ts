@@ -2,13 +2,14 @@
  * The core's side of the bus: which message goes where. One function per direction, nothing else.
  */
 import { CodecError } from '@rollcall/protocol'
-import { errorReply, iqResult, StanzaError } from '@rollcall/stanza'
+import { errorReply, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import type { BusHandler, Log, MemberId } from '@rollcall/ports'
 import type { HostInfo, PreAuthIqMessage, ServerMessage } from '../protocol/messages.ts'
 import type { Binding } from './binding.ts'
 import type { ClientInbox } from './client-inbox.ts'
 import type { ComponentTable } from './components.ts'
+import { resultOf } from './iq-dispatch.ts'
 import type { ModuleLoader } from './module-loader.ts'
 import type { CoreRouter } from './router.ts'
 
@@ -98,7 +99,7 @@ async function preAuthIq(ports: BusServicePorts, message: PreAuthIqMessage): Pro
     const registration = child === undefined ? undefined : ports.loader.preAuthHandler(stanza.type, child.ns, child.name)
     if (registration === undefined) throw new StanzaError('not-authorized')
     const payload = stanza.decode(registration.codec)
-    return iqResult(stanza, (await registration.handle({ payload: payload as never, stanza, host, address })) ?? undefined).toWire()
+    return resultOf(stanza, await registration.handle({ payload: payload as never, stanza, host, address })).toWire()
   } catch (error) {
     return refusal(ports, stanza, error).toWire()
   }

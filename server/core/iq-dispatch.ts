@@ -5,8 +5,8 @@
  * `internal-server-error` with a log entry, no handler `service-unavailable` (RFC 6120 §8.2.3, §8.4).
  */
 import { CodecError } from '@rollcall/protocol'
-import { errorReply, iqResult, StanzaError } from '@rollcall/stanza'
-import type { ElementCodec, Stanza } from '@rollcall/stanza'
+import { errorReply, iqResult, Stanza, StanzaError } from '@rollcall/stanza'
+import type { ElementCodec } from '@rollcall/stanza'
 import type { IqHandler, IqReply, IqRequest, IqScopes } from '@rollcall/module-api'
 import type { Log } from '@rollcall/ports'
 
@@ -49,8 +49,8 @@ export class IqDispatch {
     }
     try {
       const result = this.#call(scope, target)
-      if (result instanceof Promise) result.then((payload) => reply(iqResult(stanza, payload ?? undefined)), refuse)
-      else reply(iqResult(stanza, result ?? undefined))
+      if (result instanceof Promise) result.then((payload) => reply(resultOf(stanza, payload)), refuse)
+      else reply(resultOf(stanza, result))
     } catch (error) {
       refuse(error)
     }
@@ -77,6 +77,11 @@ export class IqDispatch {
     this.#log.error('iq-handler-failed', { payload: stanza.children[0]?.ns, trace: stanza.trace, error })
     return new StanzaError('internal-server-error')
   }
+}
+
+/** The answer that a handler's reply stands for. */
+export function resultOf(request: Stanza, reply: IqReply): Stanza {
+  return reply instanceof Stanza ? reply : iqResult(request, reply ?? undefined)
 }
 
 function keyOf(type: string, scope: IqScope, ns: string, name: string): string {

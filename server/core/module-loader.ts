@@ -122,6 +122,7 @@ export class ModuleLoader {
         return slot
       },
       on: (hook: never, stage: never, handler: never) => hooks.add(hook, module.name, stage, handler),
+      emit: (hook, event) => hooks.observe(hook).run(event),
       onIqGet: (codec, scope, handler) => iqs.register('get', codec, scope, handler),
       onIqSet: (codec, scope, handler) => iqs.register('set', codec, scope, handler),
       onPreAuthIq: (type, codec, handler) => {

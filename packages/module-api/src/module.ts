@@ -38,8 +38,8 @@ export interface IqRequest<T> {
 export interface AccountIqRequest<T> extends IqRequest<T> {
   readonly account: Account
 }
-/** The payload of the result, or nothing for an empty result. */
-export type IqReply = XmlElement | void
+/** The payload of the result, nothing for an empty result, or the whole result where it is made of wire strings. */
+export type IqReply = XmlElement | Stanza | void
 export type IqHandler<R> = (request: R) => IqReply | Promise<IqReply>
 
 /**
@@ -67,6 +67,8 @@ export interface ModuleContext<C extends Options, S extends Stores, N extends Po
   on<E>(hook: ObserveHook<E>, stage: Stage, handler: ObserveHandler<E>): void
   on<E extends { readonly stanza: Stanza }>(hook: FilterHook<E>, stage: Stage, handler: FilterHandler<E>): void
   on<E>(hook: ClaimHook<E>, stage: Stage, handler: ClaimHandler<E>): void
+  /** Tells the observers of a hook that this module's feature defines. */
+  emit<E>(hook: ObserveHook<E>, event: E): void
   onIqGet<T, K extends keyof IqScopes<T>>(codec: ElementCodec<T>, scope: K, handler: IqHandler<IqScopes<T>[K]>): void
   onIqSet<T, K extends keyof IqScopes<T>>(codec: ElementCodec<T>, scope: K, handler: IqHandler<IqScopes<T>[K]>): void
   /** An iq of a client that has not authenticated (in-band registration). `address` is the peer's, for rate limits. */
