@@ -146,7 +146,8 @@ function writeField(draft: Draft, field: AnyField, value: unknown): void {
 
 /** Says where a lexical error happened; every other error passes. */
 function located(name: string, ns: string, field: AnyField, error: unknown): unknown {
-  return error instanceof LexicalError ? new CodecError(name, ns, `${field.label}: ${error.message}`) : error
+  if (!(error instanceof LexicalError)) return error
+  return new CodecError(name, ns, `${field.label}: ${error.message}`, error)
 }
 
 /** Declares an element that is only recognised and kept as it is, because its content is the business of its owner. */
@@ -168,32 +169,18 @@ export function raw(ns: string, name: string): DeclaredCodec<XmlElement, XmlElem
 
 /**
  * A codec for the same element with another value type, for elements whose natural value is not their XML structure.
- * `toOuter` and `toInner` must be inverse; both may throw LexicalError.
+ * `toOuter` and `toInner` must be inverse; what they throw passes.
  */
 export function mapped<Out, In, InnerOut, InnerIn>(
   source: DeclaredCodec<InnerOut, InnerIn>,
   toOuter: (inner: InnerOut) => Out,
   toInner: (outer: In) => InnerIn,
 ): DeclaredCodec<Out, In> {
-  const convert = <T>(step: () => T): T => {
-    try {
-      return step()
-    } catch (error) {
-      if (error instanceof LexicalError) throw new CodecError(source.name, source.ns, error.message)
-      throw error
-    }
-  }
-  const encode = (value: In): XmlElement => source.encode(convert(() => toInner(value)))
   return {
-    ns: source.ns,
-    name: source.name,
+    ...source,
     shape: { kind: 'mapped', source, decoded: toOuter },
-    matches: source.matches,
-    decode(element) {
-      const inner = source.decode(element)
-      return convert(() => toOuter(inner))
-    },
-    encode,
-    toWire: (value) => serialize(encode(value), 'jabber:client'),
+    decode: (element) => toOuter(source.decode(element)),
+    encode: (value) => source.encode(toInner(value)),
+    toWire: (value) => source.toWire(toInner(value)),
   }
 }

@@ -66,8 +66,8 @@ export function form<const F extends FormFields>(
   }
 }
 
-function problem(text: string): CodecError {
-  return new CodecError('x', NS_DATA_FORM, text)
+function problem(text: string, options?: { readonly cause?: unknown }): CodecError {
+  return new CodecError('x', NS_DATA_FORM, text, options)
 }
 
 function readForm(data: DataForm, head: FormHead, formType: string, fields: FormFields): Record<string, unknown> {
@@ -116,7 +116,7 @@ function located<T>(name: string, step: () => T): T {
   try {
     return step()
   } catch (error) {
-    if (error instanceof LexicalError) throw problem(`field '${name}': ${error.message}`)
+    if (error instanceof LexicalError) throw problem(`field '${name}': ${error.message}`, error)
     throw error
   }
 }

@@ -59,7 +59,7 @@ export const jidType: Lexical<Jid> = {
       return parseJid(text)
     } catch (error) {
       const why = error instanceof Error ? `: ${error.message}` : ''
-      throw new LexicalError(`${quoted(text)} is not a JID${why}`)
+      throw new LexicalError(`${quoted(text)} is not a JID${why}`, { cause: error })
     }
   },
   format: (value) => value.toString(),

@@ -10,7 +10,7 @@ export const NS_LAST = 'jabber:iq:last'
 export const LastQuery = element(NS_LAST, 'query', {
   /** Absent in requests. */
   seconds: attr.uint('seconds').optional(),
-  /** Status of the last unavailable presence, only for an account that is offline (XEP-0012 §4). */
+  /** Status of the last unavailable presence, only for an account that is offline (XEP-0012 §3). */
   status: text().optional(),
 })
 export type LastQuery = Infer<typeof LastQuery>

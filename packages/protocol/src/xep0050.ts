@@ -19,7 +19,7 @@ export const CommandActions = element(NS_COMMANDS, 'actions', {
 })
 export type CommandActions = Infer<typeof CommandActions>
 
-/** A remark for people (XEP-0050 §3.3). */
+/** A remark for people (XEP-0050 §4.3). */
 export const CommandNote = element(NS_COMMANDS, 'note', {
   type: attr.enum('type', ['info', 'warn', 'error']).default('info'),
   text: text(),
@@ -42,7 +42,7 @@ export const Command = element(NS_COMMANDS, 'command', {
 export type Command = Infer<typeof Command>
 export type CommandInput = Input<typeof Command>
 
-/** XEP-0050 §3.5: application-specific conditions with the stanza error that each goes with. */
+/** XEP-0050 §4.4: application-specific conditions with the stanza error that each goes with. */
 export const commandConditions = {
   'malformed-action': 'bad-request',
   'bad-action': 'bad-request',

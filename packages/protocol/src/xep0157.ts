@@ -5,7 +5,7 @@ import { formField } from './form-field.ts'
 
 export const SERVER_INFO_FORM = 'http://jabber.org/network/serverinfo'
 
-/** Addresses as URIs, by subject (XEP-0157 §5.1). */
+/** Addresses as URIs, by subject. */
 export const ContactAddresses = form({ type: 'result' }, SERVER_INFO_FORM, {
   abuse: formField.texts('abuse-addresses'),
   admin: formField.texts('admin-addresses'),

@@ -7,7 +7,7 @@ import type { Infer, Input } from './codec.ts'
 export const NS_BLOCKING = 'urn:xmpp:blocking'
 export const NS_BLOCKING_ERRORS = 'urn:xmpp:blocking:errors'
 
-/** A blocked address: of an account, a resource, a domain, or a resource of a domain (XEP-0191 §3.1). */
+/** A blocked address: of an account, a resource, a domain, or a resource of a domain (XEP-0191 §6). */
 export const BlockItem = element(NS_BLOCKING, 'item', { jid: attr.jid('jid') })
 export type BlockItem = Infer<typeof BlockItem>
 
