@@ -1,0 +1,77 @@
+/**
+ * One contact of one account, as small as it can be: a million accounts hold twenty of these each.
+ *
+ * Five fields. State, pre-approval and "is in the roster" share one small integer; the address is the interned bare JID
+ * that sessions and other rosters hold too; no groups is one shared array. Instances are mutable and belong to their
+ * `AccountRoster`; everybody else sees them as `RosterEntry`.
+ */
+import type { Jid } from '@rollcall/jid'
+import type { RosterEntry } from './port.ts'
+import { isFrom, isPendingIn, isPendingOut, isTo, subscriptionOf, subscriptionState } from './subscription.ts'
+import type { Subscription, SubscriptionState } from './subscription.ts'
+
+const STATE_MASK = 15
+const APPROVED = 16
+const LISTED = 32
+
+/** The groups of everybody who is in none. */
+export const noGroups: readonly string[] = Object.freeze([])
+
+export class RosterItem implements RosterEntry {
+  readonly jid: Jid
+  /** '' when the user gave none. */
+  name = ''
+  groups = noGroups
+  /** Version of the roster in which clients last saw this item change; 0 while they never did. */
+  version = 0
+  #bits: number = subscriptionState.none
+
+  constructor(jid: Jid) {
+    this.jid = jid
+  }
+
+  get state(): SubscriptionState {
+    return (this.#bits & STATE_MASK) as SubscriptionState
+  }
+
+  set state(state: SubscriptionState) {
+    this.#bits = (this.#bits & ~STATE_MASK) | state
+  }
+
+  get isApproved(): boolean {
+    return (this.#bits & APPROVED) !== 0
+  }
+
+  set isApproved(isApproved: boolean) {
+    this.#bits = isApproved ? this.#bits | APPROVED : this.#bits & ~APPROVED
+  }
+
+  /** In the roster. Otherwise the item only notes a request that waits (RFC 6121 §3.1.3: no item before approval). */
+  get isListed(): boolean {
+    return (this.#bits & LISTED) !== 0
+  }
+
+  set isListed(isListed: boolean) {
+    this.#bits = isListed ? this.#bits | LISTED : this.#bits & ~LISTED
+  }
+
+  get subscription(): Subscription {
+    return subscriptionOf(this.state)
+  }
+
+  get isTo(): boolean {
+    return isTo(this.state)
+  }
+
+  get isFrom(): boolean {
+    return isFrom(this.state)
+  }
+
+  get isPendingOut(): boolean {
+    return isPendingOut(this.state)
+  }
+
+  get isPendingIn(): boolean {
+    return isPendingIn(this.state)
+  }
+}
