@@ -39,6 +39,19 @@ export async function matchesScramVerifier(
   return crypto.timingSafeEqual(derived.storedKey, verifier.storedKey)
 }
 
+/**
+ * Checks a client's proof (RFC 5802 §3); answers the server's signature for it, undefined when the proof is wrong. The
+ * proof must have the length of the stored key.
+ */
+export function checkProof(
+  crypto: SaslCrypto, hash: ScramHash, verifier: ScramVerifier, authMessage: Uint8Array, proof: Uint8Array,
+): Uint8Array | undefined {
+  const signature = crypto.hmac(hash, verifier.storedKey, authMessage)
+  const clientKey = proof.map((byte, at) => byte ^ (signature[at] ?? 0))
+  if (!crypto.timingSafeEqual(crypto.hash(hash, clientKey), verifier.storedKey)) return undefined
+  return crypto.hmac(hash, verifier.serverKey, authMessage)
+}
+
 /** Whether a record read or received could be one of ours: sizes and iterations within bounds. */
 export function isPlausibleVerifier(hash: ScramHash, verifier: ScramVerifier): boolean {
   const bytes = SCRAM_HASH_BYTES[hash]

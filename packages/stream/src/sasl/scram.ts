@@ -11,6 +11,7 @@ import { exchangeOf } from './exchange.ts'
 import { accountOf, checkAuthzid, checkLockout, concludeSecret, textOf } from './identity.ts'
 import { SaslError } from './sasl.ts'
 import type { SaslContext, SaslExchange, SaslStep, ScramHash, ScramKeys } from './sasl.ts'
+import { checkProof } from './scram-keys.ts'
 import { parseClientFinal, parseClientFirst } from './scram-messages.ts'
 import type { ClientFirst } from './scram-messages.ts'
 
@@ -75,7 +76,6 @@ function bindingDataOf(context: SaslContext, variant: ScramVariant, first: Clien
 
 async function finish(context: SaslContext, hash: ScramHash, pending: Pending, text: string): Promise<SaslStep> {
   const { account, keys } = pending
-  const { crypto } = context
   const final = parseClientFinal(text)
   if (final.nonce !== pending.nonce) throw new SaslError('not-authorized', 'wrong nonce')
   if (!isEqual(final.channelBinding, pending.channelBinding)) {
@@ -83,12 +83,9 @@ async function finish(context: SaslContext, hash: ScramHash, pending: Pending, t
   }
   if (final.proof.length !== keys.storedKey.length) throw new SaslError('malformed-request')
   const authMessage = utf8.encode(pending.signedPrefix + final.withoutProof)
-  const signature = crypto.hmac(hash, keys.storedKey, authMessage)
-  const clientKey = final.proof.map((byte, at) => byte ^ (signature[at] ?? 0))
-  const isProven = crypto.timingSafeEqual(crypto.hash(hash, clientKey), keys.storedKey) && keys.isKnown
-  await concludeSecret(context, account, isProven)
-  const verifier = encodeBase64(crypto.hmac(hash, keys.serverKey, authMessage))
-  return { kind: 'success', data: utf8.encode(`v=${verifier}`), account, isAnonymous: false }
+  const signature = checkProof(context.crypto, hash, keys, authMessage, final.proof)
+  await concludeSecret(context, account, signature !== undefined && keys.isKnown)
+  return { kind: 'success', data: utf8.encode(`v=${encodeBase64(signature ?? NOTHING)}`), account, isAnonymous: false }
 }
 
 // What is compared is known to the client or public, so time may tell.
