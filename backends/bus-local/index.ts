@@ -1,130 +1,245 @@
 /**
- * The bus inside one process.
+ * The bus inside one process: members attach to a hub, messages pass by reference.
  *
- * How it works: every member has one inbox array. `send` appends to it; the first message of a turn schedules one drain,
- * which empties the inbox in order. So a handler never runs inside the sender's call, messages of a turn travel
- * together, and a one-way message costs two array writes. A drain that finds new messages goes on until the inbox is
- * empty: handlers answer each other in the same turn.
+ * One queue for the whole hub, drained outside every sender's call: that keeps FIFO per pair, and a reply travels in the
+ * same queue, so it never overtakes what its sender sent before. The drain is asked for once per burst through an injected
+ * scheduler (a microtask on the real machine, the simulator's own step in simulations).
+ *
+ * The queue is three parallel arrays that are reused, so that sending allocates nothing.
+ * Bounded: messages waiting (`queueMessagesMax`: one-way messages beyond it are dropped and logged, requests reject),
+ * requests pending (`pendingRequestsMax`: reject), messages per drain (`drainMessagesMax`: the rest goes to the next drain,
+ * through `yieldTurn`, so that two members who answer each other for ever do not starve the sockets).
  */
 import { BusError } from '@rollcall/ports'
-import type { Bus, BusHandler, BusMessage, MemberId } from '@rollcall/ports'
-
-/** Runs a drain soon, in any later job; tests and the simulator bring their own. */
-export type Scheduler = (drain: () => void) => void
+import type { Bus, BusHandler, BusMessage, Clock, Log, MemberId, Metrics } from '@rollcall/ports'
+import { PendingRequests } from './pending-requests.ts'
 
 export interface LocalBusOptions {
-  /** Default: a microtask. */
-  readonly schedule?: Scheduler
-  /** Delay of request time-outs; default: the platform has none, so requests only fail with their member. */
-  readonly after?: (delayMs: number, callback: () => void) => { cancel(): void }
-  /** Requests of one member that wait for an answer; further ones reject. */
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics?: Metrics
+  /** Runs a drain soon, never inside the call; a microtask unless told. */
+  readonly schedule?: (drain: () => void) => void
+  /** Runs the next drain after a full one, when other work must have had its turn; `clock.soon` unless told. */
+  readonly yieldTurn?: (drain: () => void) => void
+  readonly queueMessagesMax?: number
   readonly pendingRequestsMax?: number
+  readonly drainMessagesMax?: number
 }
 
-export interface LocalBusHub<M extends BusMessage> {
-  /** Joins, or returns the member of that id. */
-  member(id: MemberId): Bus<M>
+/** One process's bus: members of one hub reach each other and nobody else. */
+export interface LocalBus {
+  /** A new member; throws `Error` when the id is taken by a member that is not closed. */
+  member<M extends BusMessage>(id: MemberId): Bus<M>
 }
 
-export function createLocalBus<M extends BusMessage>(options: LocalBusOptions = {}): LocalBusHub<M> {
-  const members = new Map<MemberId, LocalMember<M>>()
-  return {
-    member(id) {
-      let member = members.get(id)
-      if (member === undefined) members.set(id, member = new LocalMember<M>(id, members, options))
-      return member
-    },
+/** A request or a reply in the queue; one-way messages travel bare. */
+class RequestItem {
+  readonly from: LocalMember
+  readonly serial: number
+  readonly message: BusMessage
+  constructor(from: LocalMember, serial: number, message: BusMessage) {
+    this.from = from
+    this.serial = serial
+    this.message = message
   }
 }
+class ReplyItem {
+  readonly serial: number
+  readonly error: BusError | undefined
+  readonly value: unknown
+  constructor(serial: number, error: BusError | undefined, value: unknown) {
+    this.serial = serial
+    this.error = error
+    this.value = value
+  }
+}
+type Item = BusMessage | RequestItem | ReplyItem
 
-class LocalMember<M extends BusMessage> implements Bus<M> {
-  readonly memberId: MemberId
-  readonly #members: Map<MemberId, LocalMember<M>>
-  readonly #schedule: Scheduler
-  readonly #after: LocalBusOptions['after']
-  readonly #pendingMax: number
-  readonly #closing = new Set<(error: BusError) => void>()
-  #handler: BusHandler<M> | undefined = undefined
-  #senders: MemberId[] = []
-  #messages: (M | (() => void))[] = []
-  #isDraining = false
+interface Limits {
+  readonly queueMessagesMax: number
+  readonly pendingRequestsMax: number
+  readonly drainMessagesMax: number
+}
 
-  constructor(memberId: MemberId, members: Map<MemberId, LocalMember<M>>, options: LocalBusOptions) {
-    this.memberId = memberId
-    this.#members = members
+class Hub {
+  readonly members = new Map<MemberId, LocalMember>()
+  readonly clock: Clock
+  readonly log: Log
+  readonly limits: Limits
+  readonly #schedule: (drain: () => void) => void
+  readonly #yieldTurn: (drain: () => void) => void
+  readonly #to: MemberId[] = []
+  readonly #from: MemberId[] = []
+  readonly #items: Item[] = []
+  /** Index of the first message not delivered yet: the arrays are cut only when a drain has emptied them. */
+  #head = 0
+  #isScheduled = false
+  #droppedCount = 0
+  readonly #drain = (): void => this.drain()
+
+  constructor(options: LocalBusOptions) {
+    this.clock = options.clock
+    this.log = options.log
+    this.limits = {
+      queueMessagesMax: options.queueMessagesMax ?? 1_000_000,
+      pendingRequestsMax: options.pendingRequestsMax ?? 100_000,
+      drainMessagesMax: options.drainMessagesMax ?? 10_000,
+    }
     this.#schedule = options.schedule ?? queueMicrotask
-    this.#after = options.after
-    this.#pendingMax = options.pendingRequestsMax ?? 100_000
+    this.#yieldTurn = options.yieldTurn ?? (drain => options.clock.soon(drain))
+    options.metrics?.observedGauge('bus_local_queue_messages', 'Messages waiting in the local bus', () => this.#depth)
+    options.metrics?.observedGauge('bus_local_dropped_messages', 'Messages dropped so far', () => this.#droppedCount)
   }
 
-  attach(handler: BusHandler<M>): void {
-    this.#handler = handler
+  get #depth(): number {
+    return this.#items.length - this.#head
   }
 
-  send(to: MemberId, message: M): void {
-    this.#members.get(to)?.enqueue(this.memberId, message)
+  get isFull(): boolean {
+    return this.#depth >= this.limits.queueMessagesMax
   }
 
-  request(to: MemberId, message: M, timeoutMs: number): Promise<unknown> {
-    const member = this.#members.get(to)
-    if (member === undefined) return Promise.reject(new BusError('no-responder', `No member ${to}`))
-    if (member.#closing.size >= this.#pendingMax) return Promise.reject(new BusError('remote', `Too many requests wait for ${to}`))
-    return new Promise((resolve, reject) => {
-      const fail = (error: BusError) => settle(() => reject(error))
-      const timer = this.#after?.(timeoutMs, () => fail(new BusError('timeout', `No answer from ${to} to '${message.kind}'`)))
-      const settle = (done: () => void) => {
-        timer?.cancel()
-        member.#closing.delete(fail)
-        done()
-      }
-      member.#closing.add(fail)
-      member.enqueue(this.memberId, () => {
-        member.#answer(this.memberId, message).then(
-          (value) => settle(() => resolve(value)),
-          (error: unknown) => fail(new BusError('remote', error instanceof Error ? error.message : String(error))),
-        )
-      })
-    })
+  enqueue(to: MemberId, from: MemberId, item: Item): void {
+    this.#to.push(to)
+    this.#from.push(from)
+    this.#items.push(item)
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#schedule(this.#drain)
   }
 
-  close(): Promise<void> {
-    this.#members.delete(this.memberId)
-    for (const fail of [...this.#closing]) fail(new BusError('closed', `Member ${this.memberId} closed`))
-    this.#messages = []
-    this.#senders = []
-    return Promise.resolve()
+  drain(): void {
+    const until = this.#head + this.limits.drainMessagesMax
+    // The length is read anew each time: what handlers send is delivered in this drain, after what was there before.
+    while (this.#head < this.#items.length && this.#head < until) {
+      const at = this.#head++
+      this.#deliver(this.#to[at]!, this.#from[at]!, this.#items[at]!)
+    }
+    if (this.#head < this.#items.length) {
+      this.#cut(this.#head)
+      this.#yieldTurn(this.#drain)
+      return
+    }
+    this.#isScheduled = false
+    this.#cut(this.#head)
   }
 
-  enqueue(from: MemberId, item: M | (() => void)): void {
-    this.#senders.push(from)
-    this.#messages.push(item)
-    if (this.#isDraining) return
-    this.#isDraining = true
-    this.#schedule(() => this.#drain())
+  #cut(count: number): void {
+    if (count === this.#items.length) {
+      this.#to.length = 0
+      this.#from.length = 0
+      this.#items.length = 0
+    } else {
+      this.#to.splice(0, count)
+      this.#from.splice(0, count)
+      this.#items.splice(0, count)
+    }
+    this.#head = 0
   }
 
-  async #answer(from: MemberId, message: M): Promise<unknown> {
-    if (this.#handler === undefined) throw new BusError('no-responder', `Member ${this.memberId} is not attached`)
-    return this.#handler.answer(from, message)
-  }
-
-  #drain(): void {
+  #deliver(to: MemberId, from: MemberId, item: Item): void {
+    const member = this.members.get(to)
+    if (item instanceof ReplyItem) return member?.settle(item.serial, item.error, item.value)
+    const handler = member?.handler
+    if (item instanceof RequestItem) {
+      if (handler) return answer(this, handler, to, item)
+      // Not from the absent member's mouth, so it need not queue behind anything of its.
+      return item.from.settle(item.serial, new BusError('no-responder', `no member ${to} on this bus`), undefined)
+    }
+    if (!handler) return this.dropped(to, item.kind, 'no such member')
     try {
-      while (this.#messages.length > 0) {
-        const messages = this.#messages
-        const senders = this.#senders
-        this.#messages = []
-        this.#senders = []
-        for (let i = 0; i < messages.length; i++) this.#deliver(senders[i] as MemberId, messages[i] as M | (() => void))
-      }
-    } finally {
-      this.#isDraining = false
-      if (this.#messages.length > 0) this.#schedule(() => this.#drain())
+      handler.receive(from, item)
+    } catch (error) {
+      this.log.error('bus-handler-threw', { member: to, from, kind: item.kind, error })
     }
   }
 
-  #deliver(from: MemberId, item: M | (() => void)): void {
-    if (typeof item === 'function') item()
-    else this.#handler?.receive(from, item)
+  dropped(to: MemberId, kind: string, why: string): void {
+    this.#droppedCount++
+    this.log.warn('bus-message-dropped', { to, kind, why })
+  }
+}
+
+function answer(hub: Hub, handler: BusHandler<BusMessage>, to: MemberId, item: RequestItem): void {
+  const reply = (error: BusError | undefined, value: unknown): void =>
+    hub.enqueue(item.from.memberId, to, new ReplyItem(item.serial, error, value))
+  const failed = (error: unknown): void => {
+    hub.log.error('bus-request-failed', { member: to, from: item.from.memberId, kind: item.message.kind, error })
+    reply(new BusError('remote', error instanceof Error ? error.message : String(error)), undefined)
+  }
+  try {
+    handler.answer(item.from.memberId, item.message).then(value => reply(undefined, value), failed)
+  } catch (error) {
+    failed(error)
+  }
+}
+
+class LocalMember implements Bus {
+  readonly memberId: MemberId
+  readonly #hub: Hub
+  readonly #pending: PendingRequests
+  handler: BusHandler<BusMessage> | undefined
+  #isClosed = false
+
+  constructor(hub: Hub, memberId: MemberId) {
+    this.#hub = hub
+    this.memberId = memberId
+    this.#pending = new PendingRequests(hub.clock)
+  }
+
+  attach(handler: BusHandler<BusMessage>): void {
+    if (this.handler) throw new Error(`member ${this.memberId} has a handler already`)
+    if (!this.#isClosed) this.handler = handler
+  }
+
+  send(to: MemberId, message: BusMessage): void {
+    if (this.#isClosed) return
+    if (this.#hub.isFull) return this.#hub.dropped(to, message.kind, 'queue is full')
+    this.#hub.enqueue(to, this.memberId, message)
+  }
+
+  async request(to: MemberId, message: BusMessage, timeoutMs: number): Promise<unknown> {
+    if (this.#isClosed) throw new BusError('closed', `member ${this.memberId} is closed`)
+    if (this.#hub.isFull || this.#pending.size >= this.#hub.limits.pendingRequestsMax) {
+      throw new BusError('timeout', `${this.#pending.size} requests of member ${this.memberId} are pending already`)
+    }
+    return new Promise((resolve, reject) => {
+      const serial = this.#pending.add(to, timeoutMs, resolve, reject)
+      this.#hub.enqueue(to, this.memberId, new RequestItem(this, serial, message))
+    })
+  }
+
+  /** Ends one request; unknown serials (timed out, closed) are ignored. */
+  settle(serial: number, error: BusError | undefined, value: unknown): void {
+    this.#pending.settle(serial, error, value)
+  }
+
+  /** What this member asked of `member` will not be answered any more. */
+  lostMember(member: MemberId): void {
+    this.#pending.rejectAll(new BusError('no-responder', `member ${member} left the bus`), member)
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.handler = undefined
+    this.#hub.members.delete(this.memberId)
+    this.#pending.rejectAll(new BusError('closed', `member ${this.memberId} is closed`))
+    for (const member of this.#hub.members.values()) member.lostMember(this.memberId)
+  }
+}
+
+/** A hub; it lives as long as it is referenced and needs no closing of its own. */
+export function createLocalBus(options: LocalBusOptions): LocalBus {
+  const hub = new Hub(options)
+  return {
+    member<M extends BusMessage>(id: MemberId): Bus<M> {
+      if (hub.members.has(id)) throw new Error(`member ${id} is on this bus already`)
+      const member = new LocalMember(hub, id)
+      hub.members.set(id, member)
+      // Sound by agreement: all members of one hub speak one message table, which `M` stands for.
+      return member as Bus as Bus<M>
+    },
   }
 }
