@@ -17,7 +17,7 @@ export interface Decodable extends Indexed {
 /** Decoded value of the attribute at tape slot `at`. */
 export function attributeValue(source: Decodable, at: number): string {
   const { tape } = source
-  const raw = source.elementWire().substring(tape[at + A_VALUE_START]!, tape[at + A_VALUE_END]!)
+  const raw = source.elementWire().substring(tape[at + A_VALUE_START]!, tape[at + A_VALUE_END])
   return (tape[at + A_FLAGS]! & A_REWRITE) === 0 ? fromWire(raw) : decodeValue(raw)
 }
 
@@ -35,7 +35,7 @@ export function firstChild(tape: Int32Array, node: number): number {
 
 function nodeText(source: Decodable, node: number): string {
   const { tape } = source
-  const raw = source.elementWire().substring(tape[node + TEXT_START]!, tape[node + TEXT_END]!)
+  const raw = source.elementWire().substring(tape[node + TEXT_START]!, tape[node + TEXT_END])
   if ((tape[node]! & REWRITE) === 0) return fromWire(raw)
   // In a CDATA section only line ends change: references are plain text there.
   return (tape[node]! & KIND_MASK) === TEXT ? decodeContent(raw) : fromWire(raw.replace(/\r\n?/g, '\n'))

@@ -10,7 +10,7 @@ import { hasHighByte } from './intern.ts'
 import { replaceReferences } from './references.ts'
 
 const PLAIN_TEXT = /^[\t\n\x20-\x25\x27-\x3b\x3d\x3f-\x7f]*$/
-const PLAIN_VALUE = /^[\x20-\x25\x28-\x3b\x3d\x3f-\x7f]*$/
+const PLAIN_VALUE = /^[ !#-%(-;=?-\x7f]*$/
 const ASCII = /^[\x00-\x7f]*$/
 const ILLEGAL = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/
 
@@ -20,7 +20,7 @@ export function escapeText(text: string): string {
   return escapeWith(text, /[&<>\r]/g)
 }
 
-/** Text → wire string for a value between single (or double) quotes. Throws XmlError like `escapeText`. */
+/** Text → wire string for a value between quotes of either kind. Throws XmlError like `escapeText`. */
 export function escapeAttribute(text: string): string {
   if (PLAIN_VALUE.test(text)) return text
   return escapeWith(text, /[&<>'"\t\n\r]/g)

@@ -15,7 +15,7 @@ import { declaredDefault, declaredPrefixes, elementNs, elementPrefix, NO_PREFIXE
 import type { Scanner } from './scanner.ts'
 import {
   A_APOSTROPHE, A_COLON, A_DECLARES, A_FLAGS, A_NAME_END, A_NAME_START, A_VALUE_END, A_VALUE_START, ATTRIBUTE_SLOTS,
-  ATTRIBUTES, CONTENT_END, CONTENT_START, DECLARES, ELEMENT, ELEMENT_SLOTS, END, KIND_MASK, NAME_START, NEXT, TEXT_SLOTS,
+  CONTENT_END, CONTENT_START, DECLARES, ELEMENT, ELEMENT_SLOTS, END, KIND_MASK, NAME_START, NEXT, TEXT_SLOTS,
 } from './tape.ts'
 
 /** A view of one complete first-level element: names interned, nothing else decoded until asked. */
@@ -154,7 +154,7 @@ export class FrameView implements Frame, Decodable {
     const at = this.find(0, name)
     if (at < 0) return undefined
     const { tape } = this
-    const raw = this.elementWire().substring(tape[at + A_VALUE_START]!, tape[at + A_VALUE_END]!)
+    const raw = this.elementWire().substring(tape[at + A_VALUE_START]!, tape[at + A_VALUE_END])
     return (tape[at + A_FLAGS]! & A_APOSTROPHE) === 0 ? raw : raw.replaceAll("'", '&apos;')
   }
 
@@ -184,7 +184,7 @@ export class FrameView implements Frame, Decodable {
 
   contentWire(): string {
     const { tape } = this.shown()
-    return this.elementWire().substring(tape[CONTENT_START]!, tape[CONTENT_END]!)
+    return this.elementWire().substring(tape[CONTENT_START]!, tape[CONTENT_END])
   }
 
   elementWire(): string {
@@ -215,7 +215,7 @@ export class FrameView implements Frame, Decodable {
 
   childWire(child: number): string {
     const node = this.childNode(child)
-    return this.elementWire().substring(this.tape[node + NAME_START]! - 1, this.tape[node + END]!)
+    return this.elementWire().substring(this.tape[node + NAME_START]! - 1, this.tape[node + END])
   }
 
   findChild(name: string, ns: string): number {

@@ -34,8 +34,8 @@ export interface FrameSink {
   whitespace?(): void
 }
 
-/** What is being read: the very start, a header after a restart, a header after its prolog, stanzas, nothing more. */
-type Phase = 'start' | 'restart' | 'prolog' | 'stream' | 'closed' | 'dead'
+/** What comes next: a byte order mark, the same after a restart, an XML declaration, a header, stanzas, or nothing. */
+type Phase = 'start' | 'restart' | 'declaration' | 'prolog' | 'stream' | 'closed' | 'dead'
 
 /** The pieces in which a chunk is appended to an incomplete unit: bounds what is copied beyond the unit's end. */
 const APPEND_BYTES = 4096
@@ -207,14 +207,16 @@ export class StreamFramer {
     this.dropTail()
   }
 
-  /** Handles the unit at `at`; false when it is incomplete. */
+  /** Handles the unit at `at`; false when it is incomplete. A unit that was incomplete never ends in its old bytes. */
   private unit(work: Work, sink: FrameSink, bytes: Uint8Array, at: number, end: number): boolean {
     switch (this.phase) {
       case 'stream':
         return this.streamUnit(work, sink, bytes, at, end)
       case 'start':
       case 'restart':
-        return this.prologUnit(work, bytes, at, end)
+        return this.startUnit(work, sink, bytes, at, end)
+      case 'declaration':
+        return this.declarationUnit(work, sink, bytes, at, end)
       case 'prolog':
         return this.headerUnit(work, sink, bytes, at, end)
       default:
@@ -223,18 +225,26 @@ export class StreamFramer {
     }
   }
 
-  private prologUnit(work: Work, bytes: Uint8Array, at: number, end: number): boolean {
+  private startUnit(work: Work, sink: FrameSink, bytes: Uint8Array, at: number, end: number): boolean {
     // The old stream's trailing white space may arrive after the restart that its last element caused.
     const first = this.phase === 'restart' ? skipSpace(bytes, at, end) : at
     if (first > at) {
       this.consume(work, first)
       return true
     }
-    const mark = readByteOrderMark(bytes, at, end)
-    if (mark === INCOMPLETE) return false
-    const next = mark < end ? readDeclaration(bytes, mark, end) : INCOMPLETE
+    const next = readByteOrderMark(bytes, at, end)
+    if (next === INCOMPLETE) return false
+    this.phase = 'declaration'
+    if (next === at) return this.declarationUnit(work, sink, bytes, at, end)
+    this.consume(work, next)
+    return true
+  }
+
+  private declarationUnit(work: Work, sink: FrameSink, bytes: Uint8Array, at: number, end: number): boolean {
+    const next = readDeclaration(bytes, at, end)
     if (next === INCOMPLETE) return false
     this.phase = 'prolog'
+    if (next === at) return this.headerUnit(work, sink, bytes, at, end)
     this.consume(work, next)
     return true
   }

@@ -10,8 +10,12 @@ import { INCOMPLETE } from './references.ts'
 /** An XML declaration is some 40 bytes; more is not worth buffering. */
 const DECLARATION_BYTES_MAX = 256
 const OPEN = '<?xml'
-const DECLARATION =
-  /^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:'1\.[0-9]+'|"1\.[0-9]+")(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?:'([A-Za-z][\w.-]*)'|"([A-Za-z][\w.-]*)"))?(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:'(?:yes|no)'|"(?:yes|no)"))?[ \t\r\n]*\?>$/
+const S = '[ \\t\\r\\n]'
+const DECLARATION = new RegExp(
+  `^<\\?xml${S}+version${S}*=${S}*(?:'1\\.[0-9]+'|"1\\.[0-9]+")` +
+    `(?:${S}+encoding${S}*=${S}*(?:'([A-Za-z][A-Za-z0-9._-]*)'|"([A-Za-z][A-Za-z0-9._-]*)"))?` +
+    `(?:${S}+standalone${S}*=${S}*(?:'(?:yes|no)'|"(?:yes|no)"))?${S}*\\?>$`,
+)
 
 /**
  * Reads a byte order mark at `at`: returns the offset after it, `at` when there is none, or INCOMPLETE. Throws XmlError
@@ -48,10 +52,10 @@ export function readDeclaration(bytes: Uint8Array, at: number, end: number): num
     if (!isRight) throw new XmlError('restricted-xml', 'processing instruction')
   }
   const stop = Math.min(end, at + DECLARATION_BYTES_MAX)
-  for (let close = at + OPEN.length; close + 1 < stop; close++) {
-    if (bytes[close] !== QUESTION || bytes[close + 1] !== GT) continue
-    checkDeclaration(latin1(bytes, at, close + 2))
-    return close + 2
+  for (let next = at + OPEN.length; next < stop; next++) {
+    if (bytes[next] !== GT && bytes[next] !== LT) continue
+    checkDeclaration(latin1(bytes, at, next + 1))
+    return next + 1
   }
   if (stop - at >= DECLARATION_BYTES_MAX) throw new XmlError('policy-violation', 'XML declaration too long')
   return INCOMPLETE

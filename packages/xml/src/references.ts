@@ -21,7 +21,8 @@ const LOWER_X = 0x78
 export function readReference(bytes: Uint8Array, at: number, end: number): number {
   if (at + 1 >= end) return INCOMPLETE
   const stop = Math.min(end, at + REFERENCE_BYTES_MAX)
-  const next = bytes[at + 1]! === HASH ? readNumeric(bytes, at + 2, stop) : readNamed(bytes, at + 1, stop)
+  const isNumeric = bytes[at + 1] === HASH
+  const next = isNumeric ? readNumeric(bytes, at + 2, stop) : readNamed(bytes, at + 1, stop)
   if (next === INCOMPLETE && stop === at + REFERENCE_BYTES_MAX) throw new XmlError('not-well-formed', 'reference too long')
   return next
 }
