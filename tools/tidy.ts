@@ -3,7 +3,7 @@
 
 import { listFiles, readFiles, readSourceFiles, report, repositoryRoot } from './source-files.ts'
 import { checkStyle } from './tidy/style-rules.ts'
-import { checkLockfile, checkManifest, checkWords } from './tidy/text-rules.ts'
+import { checkLockfile, checkManifest, checkWords, deniedScripts } from './tidy/text-rules.ts'
 
 const TEXT_ENDINGS = ['.ts', '.mjs', '.js', '.json', '.md', '.sh', '.yaml', '.yml', '.toml', '.service', '.css', '.html', '.py', '.txt', 'Dockerfile', 'run']
 
@@ -13,7 +13,10 @@ const manifests = texts.filter(({ path }) => path === 'package.json' || path.end
 
 const lockfiles = texts.filter(({ path }) => path === 'package-lock.json')
 
+const denied = new Set(manifests.flatMap(({ text }) => [...deniedScripts(text)]))
+
 const findings = [
-  ...sources.flatMap(checkStyle), ...texts.flatMap(checkWords), ...manifests.flatMap(checkManifest), ...lockfiles.flatMap(checkLockfile),
+  ...sources.flatMap(checkStyle), ...texts.flatMap(checkWords), ...manifests.flatMap(checkManifest), 
+  ...lockfiles.flatMap((file) => checkLockfile(file, denied)),
 ]
 report('tidy', findings, texts.length)

