@@ -1,7 +1,7 @@
 /** Fields for attributes. Names are keys of XmlElement: local names, `xml:lang`, or `{namespace}local`. */
 import type { Jid } from '@rollcall/jid'
 import { claimsNothing, required } from './field.ts'
-import type { RequiredField } from './field.ts'
+import type { RequiredField } from './declaration.ts'
 import { base64Type, boolType, dateTimeType, enumType, intType, jidType, stringType, uintType } from './lexical.ts'
 import type { Lexical } from './lexical.ts'
 

@@ -6,15 +6,14 @@
  */
 import type { Jid } from '@rollcall/jid'
 import { XmlElement } from '@rollcall/xml'
-import type { Codec, AnyCodec } from './codec.ts'
+import type { DeclaredCodec, Field, RequiredField } from './declaration.ts'
 import type { Draft } from './draft.ts'
 import { neverAbsent, required } from './field.ts'
-import type { Field, RequiredField } from './field.ts'
 import { base64Type, boolType, dateTimeType, enumType, intType, jidType, stringType, uintType } from './lexical.ts'
 import type { Lexical } from './lexical.ts'
 
 /** One child with its own codec; the first when there are several. */
-export function child<Out, In>(codec: Codec<Out, In> & AnyCodec): RequiredField<Out, In> {
+export function child<Out, In>(codec: DeclaredCodec<Out, In>): RequiredField<Out, In> {
   const isOurs = (candidate: XmlElement): boolean => codec.matches(candidate)
   return required<Out, In>({
     label: `child <${codec.name}/>`,
@@ -32,7 +31,7 @@ export function child<Out, In>(codec: Codec<Out, In> & AnyCodec): RequiredField<
 
 /** Every child of that codec, in order; an empty list when there is none. */
 export function children<Out, In>(
-  codec: Codec<Out, In> & AnyCodec,
+  codec: DeclaredCodec<Out, In>,
 ): Field<readonly Out[], readonly In[], 'defaulted'> {
   const isOurs = (candidate: XmlElement): boolean => codec.matches(candidate)
   return neverAbsent<readonly Out[], readonly In[]>({
@@ -172,8 +171,8 @@ export function extensions(): Field<readonly XmlElement[], readonly XmlElement[]
   return neverAbsent<readonly XmlElement[], readonly XmlElement[]>({
     label: 'other children',
     shape: { kind: 'extensions' },
-    // `element()` takes the children itself: only it knows what the other fields claim.
-    read: () => undefined,
+    // All of them: `element()` takes away what the other fields claim.
+    read: (element) => element.elements(),
     write: (values: readonly XmlElement[], draft: Draft) => void draft.children.push(...values),
     claims: () => false,
   })

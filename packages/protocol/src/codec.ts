@@ -13,41 +13,7 @@ import type { XmlElement } from '@rollcall/xml'
 import { CodecError, LexicalError } from './codec-error.ts'
 import { finishDraft, startDraft } from './draft.ts'
 import type { Draft } from './draft.ts'
-import type { AnyField, Field, Need } from './field.ts'
-import type { FormFields } from './form-field.ts'
-
-/** Decodes and encodes one element. `Out` is what decoding gives, `In` what encoding takes. */
-export interface Codec<Out, In = Out> {
-  readonly ns: string
-  readonly name: string
-  /** Throws CodecError naming the element and the attribute or child that is wrong. */
-  decode(element: XmlElement): Out
-  /** Throws CodecError for a value that cannot be written. */
-  encode(value: In): XmlElement
-  /** The encoded element as a wire string for a place where `jabber:client` is the default namespace. */
-  toWire(value: In): string
-  /** Whether `decode` takes elements of that name and namespace. */
-  matches(element: XmlElement): boolean
-}
-
-/** What a codec is made of, for tools that walk declarations. */
-export type CodecShape =
-  | { readonly kind: 'element'; readonly fields: Fields }
-  | { readonly kind: 'raw' }
-  | { readonly kind: 'form'; readonly fields: FormFields }
-  | { readonly kind: 'mapped'; readonly source: AnyCodec; readonly decoded: (inner: never) => unknown }
-
-/** Any codec, with its make-up. */
-export interface AnyCodec extends Codec<unknown, never> {
-  readonly shape: CodecShape
-}
-
-/** A codec that was declared with `element()` or `mapped()`. */
-export interface DeclaredCodec<Out, In> extends Codec<Out, In> {
-  readonly shape: CodecShape
-}
-
-export type Fields = Readonly<Record<string, AnyField>>
+import type { AnyField, DeclaredCodec, Field, Fields, Need } from './declaration.ts'
 
 type NeedOf<F> = F extends { readonly need: infer N } ? N : never
 type KeysBut<F extends Fields, N extends Need> = { [K in keyof F]: NeedOf<F[K]> extends N ? never : K }[keyof F]
@@ -114,17 +80,17 @@ function decodeFields(source: XmlElement, entries: Entries): Record<string, unkn
 }
 
 function readField(source: XmlElement, field: AnyField, entries: Entries): unknown {
-  if (field.shape.kind === 'extensions') return unclaimed(source, entries)
   try {
-    return field.read(source, source.ns)
+    const value = field.read(source, source.ns)
+    return field.shape.kind === 'extensions' ? unclaimed(source, value as XmlElement[], entries) : value
   } catch (error) {
     throw located(source.name, source.ns, field, error)
   }
 }
 
 /** The children that no field of the declaration understands. */
-function unclaimed(source: XmlElement, entries: Entries): XmlElement[] {
-  return source.elements().filter((candidate) => !entries.some(([, field]) => field.claims(candidate, source.ns)))
+function unclaimed(source: XmlElement, candidates: readonly XmlElement[], entries: Entries): XmlElement[] {
+  return candidates.filter((candidate) => !entries.some(([, field]) => field.claims(candidate, source.ns)))
 }
 
 function encodeFields(draft: Draft, entries: Entries, values: Readonly<Record<string, unknown>>): XmlElement {

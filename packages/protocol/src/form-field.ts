@@ -4,7 +4,7 @@
  * Clients submit empty texts for what their user left alone, so for every type but text an empty value is an absent one.
  */
 import type { Jid } from '@rollcall/jid'
-import type { Need } from './field.ts'
+import type { FormFieldShape, Need } from './declaration.ts'
 import { boolType, enumType, jidType, stringType, uintType } from './lexical.ts'
 import type { Lexical } from './lexical.ts'
 import type { FormFieldType } from './xep0004.ts'
@@ -21,14 +21,10 @@ export interface FormChoice {
 }
 
 /** One field of a typed form. */
-export interface FormFieldSpec<T, N extends Need = Need> extends FormFieldOptions {
-  readonly var: string
+export interface FormFieldSpec<T, N extends Need = Need> extends FormFieldOptions, FormFieldShape {
   readonly type: FormFieldType
   readonly need: N
   readonly choices: readonly FormChoice[]
-  /** How each text is read; for tools that walk declarations. */
-  readonly lexical: Lexical<unknown>
-  readonly isList: boolean
   /** The value, or undefined when there is none. Throws LexicalError. */
   parse(values: readonly string[]): T | undefined
   /** Throws LexicalError. */

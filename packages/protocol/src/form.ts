@@ -5,8 +5,7 @@
  */
 import { CodecError, LexicalError } from './codec-error.ts'
 import { mapped } from './codec.ts'
-import type { DeclaredCodec } from './codec.ts'
-import type { Need } from './field.ts'
+import type { DeclaredCodec, Need } from './declaration.ts'
 import type { FormFields, FormFieldSpec } from './form-field.ts'
 import { DataForm, formTypeOf, NS_DATA_FORM } from './xep0004.ts'
 import type { DataFormInput, FormType } from './xep0004.ts'

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { parseElement } from '@rollcall/xml'
 import fc from 'fast-check'
-import type { AnyCodec } from './codec.ts'
+import type { AnyCodec } from './declaration.ts'
 import * as protocol from './index.ts'
 import { codecValue } from './testing/arbitrary.ts'
 

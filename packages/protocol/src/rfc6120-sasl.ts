@@ -9,7 +9,7 @@ import { text } from './text.ts'
 export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
 export const NS_SASL_CHANNEL_BINDING = 'urn:xmpp:sasl-cb:0'
 
-/** Stream feature: the mechanisms on offer, most wanted first (RFC 6120 §6.3.3). */
+/** Stream feature: the mechanisms on offer (RFC 6120 §6.4.1). */
 export const SaslMechanisms = element(NS_SASL, 'mechanisms', { mechanisms: childTexts('mechanism') })
 export type SaslMechanisms = Infer<typeof SaslMechanisms>
 
@@ -34,7 +34,7 @@ export type SaslAuth = Infer<typeof SaslAuth>
 export const SaslChallenge = element(NS_SASL, 'challenge', { data: text.of(saslData) })
 export type SaslChallenge = Infer<typeof SaslChallenge>
 
-/** A step of the client (RFC 6120 §6.4.4). */
+/** A step of the client (RFC 6120 §6.4.3). */
 export const SaslResponse = element(NS_SASL, 'response', { data: text.of(saslData) })
 export type SaslResponse = Infer<typeof SaslResponse>
 

@@ -190,7 +190,7 @@ describe('RFC 6120 §4.9: stream errors', () => {
       value: { condition: 'see-other-host', address: '[2001:db8::7]:5222', application: [] },
     },
     {
-      title: 'unknown condition (§4.9.2)',
+      title: 'unknown condition',
       xml: `<stream:error><plague xmlns='urn:example:houses'/></stream:error>`,
       value: { condition: 'undefined-condition', application: [new XmlElement('plague', 'urn:example:houses')] },
       isOnlyRead: true,

@@ -5,7 +5,7 @@
  * It only stands where the stream header declares the prefix: on TCP, and on `<body/>` of BOSH. WebSocket messages
  * (RFC 7395 §3.3.3) declare the namespace themselves; for them serialise what `encode` gives.
  */
-import type { DeclaredCodec } from './codec.ts'
+import type { DeclaredCodec } from './declaration.ts'
 
 export const NS_STREAMS = 'http://etherx.jabber.org/streams'
 

@@ -5,12 +5,12 @@
  */
 import type { Jid } from '@rollcall/jid'
 import { claimsNothing, required } from './field.ts'
-import type { Parts, RequiredField } from './field.ts'
+import type { FieldParts, RequiredField } from './declaration.ts'
 import { base64Type, dateTimeType, enumType, intType, jidType, stringType, uintType } from './lexical.ts'
 import type { Lexical } from './lexical.ts'
 
 function ownText<T>(lexical: Lexical<T>): RequiredField<T> {
-  const parts: Parts<T, T> = {
+  const parts: FieldParts<T, T> = {
     label: 'text',
     shape: { kind: 'text', lexical },
     read: (element) => lexical.parse(element.text()),

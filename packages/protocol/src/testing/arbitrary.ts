@@ -3,9 +3,7 @@ import { jidOf, parseJid } from '@rollcall/jid'
 import { XmlElement } from '@rollcall/xml'
 import fc from 'fast-check'
 import type { Arbitrary } from 'fast-check'
-import type { AnyCodec, Fields } from '../codec.ts'
-import type { AnyField, FieldShape } from '../field.ts'
-import type { FormFields } from '../form-field.ts'
+import type { AnyCodec, AnyField, Fields, FieldShape, FormFieldShape } from '../declaration.ts'
 import type { Lexical } from '../lexical.ts'
 
 const xmlText = fc.string({ unit: 'grapheme' }).filter((text) => /^[\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]*$/u.test(text))
@@ -67,7 +65,7 @@ function fieldsValue(fields: Fields): Arbitrary<unknown> {
   return fc.record(model, { requiredKeys, noNullPrototype: true })
 }
 
-function formValue(fields: FormFields): Arbitrary<unknown> {
+function formValue(fields: Readonly<Record<string, FormFieldShape>>): Arbitrary<unknown> {
   const entries = Object.entries(fields)
   const requiredKeys = entries.filter(([, field]) => field.need !== 'optional').map(([key]) => key)
   const model = Object.fromEntries(entries.map(([key, field]) => {

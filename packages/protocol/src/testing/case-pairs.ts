@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { parseElement, parseText, XmlElement } from '@rollcall/xml'
-import type { Codec } from '../codec.ts'
+import type { Codec } from '../declaration.ts'
 import { NS_STREAMS } from '../stream-prefix.ts'
 
 export interface CasePair<T> {
