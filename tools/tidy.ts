@@ -16,7 +16,7 @@ const lockfiles = texts.filter(({ path }) => path === 'package-lock.json')
 const denied = new Set(manifests.flatMap(({ text }) => [...deniedScripts(text)]))
 
 const findings = [
-  ...sources.flatMap(checkStyle), ...texts.flatMap(checkWords), ...manifests.flatMap(checkManifest), 
+  ...sources.flatMap(checkStyle), ...texts.flatMap(checkWords), ...manifests.flatMap(checkManifest),
   ...lockfiles.flatMap((file) => checkLockfile(file, denied)),
 ]
 report('tidy', findings, texts.length)

@@ -9,9 +9,10 @@ import {
 import type { AnyModule } from '@rollcall/module-api'
 import { parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
-import { Clock, Log, Metrics, Random } from '@rollcall/ports'
-import type { Bus, StorageBackend } from '@rollcall/ports'
+import { Clock, Hasher, Log, Metrics, Random } from '@rollcall/ports'
+import type { Bus, BusHandler, StorageBackend } from '@rollcall/ports'
 import type { Stanza } from '@rollcall/stanza'
+import { nodeHasher } from '../runtime/hasher.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import type { Placement } from '../protocol/placement.ts'
 import { accountAdminPort, accountsPort } from './account-ports.ts'
@@ -55,6 +56,8 @@ export interface Core {
   readonly router: Router
   readonly modules: readonly AnyModule[]
   readonly sessionCount: number
+  /** What the bus must call for messages to this core; the composition attaches it, together with an edge's. */
+  readonly service: BusHandler<ServerMessage>
   /** The account's in-memory state, or undefined when it is not warm. The account is forgotten here, sessions and all. */
   handOver(account: Jid): AccountSnapshot | undefined
   /** Takes an account over; its edges must send the sessions' stanzas here from now on. */
@@ -63,7 +66,7 @@ export interface Core {
   stop(): Promise<void>
 }
 
-/** Builds a core on its bus and sets up its modules. Rejects with `ModuleConfigError` when they cannot be. */
+/** Builds a core and sets up its modules. Rejects with `ModuleConfigError` when they cannot be. */
 export async function createCore(options: CoreOptions): Promise<Core> {
   const { bus, clock, config, credentials, log, metrics, placement, random, storage } = options
   const hosts = new Set(config.hosts)
@@ -91,6 +94,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   loader.offer(Random, random)
   loader.offer(Log, log)
   loader.offer(Metrics, metrics)
+  loader.offer(Hasher, nodeHasher)
   loader.offer(Router, router)
   loader.offer(Accounts, accounts)
   loader.offer(AccountAdmin, admin)
@@ -100,10 +104,10 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   await loader.load(options.modules, config.modules)
   const fanOut = loader.find(PresenceFanOut)
   if (fanOut !== undefined) router.useBroadcastExpansion((stanza, targets) => fanOut.deliver(stanza, targets))
-  bus.attach(busService({ binding, inbox, router, components, loader, auth: options.auth, hosts, log }))
+  const service = busService({ binding, inbox, router, components, loader, auth: options.auth, hosts, log })
 
   return {
-    accounts, admin, router,
+    accounts, admin, router, service,
     get modules() { return loader.loaded },
     get sessionCount() { return binding.sessions.count },
     handOver: (jid) => handOver(jid, registry, binding),

@@ -71,10 +71,11 @@ export class TestHost {
   static async start(options: TestHostOptions): Promise<TestHost> {
     const hosts = options.hosts ?? [TEST_HOST]
     const host = hosts[0] as string
-    const hub = createLocalBus<ServerMessage>()
     const clock = new FakeClock()
     const random = new SeededRandom(1)
     const log = recordingLog()
+    const hub = createLocalBus({ clock, log })
+    const bus = hub.member<ServerMessage>(CORE)
     const storage = options.storage ?? new MemoryStorage()
     await storage.open()
     const controlCalls: string[] = []
@@ -86,7 +87,7 @@ export class TestHost {
       },
       software: { name: 'Rollcall', version: '0.0.0-test' },
       modules: options.modules,
-      bus: hub.member(CORE),
+      bus,
       placement: singleMember(CORE),
       storage, clock, random, log, metrics: recordingMetrics(), credentials,
       auth: { answer: () => undefined },
@@ -95,7 +96,8 @@ export class TestHost {
         reload: () => Promise.resolve(void controlCalls.push('reload')),
       },
     })
-    return new TestHost(core, hub.member(EDGE), { clock, log, storage, host, controlCalls })
+    bus.attach(core.service)
+    return new TestHost(core, hub.member<ServerMessage>(EDGE), { clock, log, storage, host, controlCalls })
   }
 
   /** Binds a resource as a client that has authenticated would. Sends nothing else: no roster get, no presence. */
