@@ -12,7 +12,6 @@ import type { Jid } from '@rollcall/jid'
 import { Clock, Hasher, Log, Metrics, Random } from '@rollcall/ports'
 import type { Bus, BusHandler, StorageBackend } from '@rollcall/ports'
 import type { Stanza } from '@rollcall/stanza'
-import { nodeHasher } from '../runtime/hasher.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import type { Placement } from '../protocol/placement.ts'
 import { accountAdminPort, accountsPort } from './account-ports.ts'
@@ -45,6 +44,7 @@ export interface CoreOptions {
   readonly random: Random
   readonly log: Log
   readonly metrics: Metrics
+  readonly hasher: Hasher
   readonly credentials: CredentialStore
   readonly auth: AuthResponder
   readonly control: ServerControl
@@ -94,7 +94,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   loader.offer(Random, random)
   loader.offer(Log, log)
   loader.offer(Metrics, metrics)
-  loader.offer(Hasher, nodeHasher)
+  loader.offer(Hasher, options.hasher)
   loader.offer(Router, router)
   loader.offer(Accounts, accounts)
   loader.offer(AccountAdmin, admin)

@@ -20,6 +20,7 @@ import { createCore } from '../core/core.ts'
 import type { Core } from '../core/core.ts'
 import type { CredentialStore } from '../core/account-ports.ts'
 import type { BindReply, CoreToEdge, ServerMessage } from '../protocol/messages.ts'
+import { nodeHasher } from '../runtime/hasher.ts'
 import { singleMember } from '../protocol/placement.ts'
 import { ScriptedEntity } from './scripted-entity.ts'
 
@@ -89,7 +90,7 @@ export class TestHost {
       modules: options.modules,
       bus,
       placement: singleMember(CORE),
-      storage, clock, random, log, metrics: recordingMetrics(), credentials,
+      storage, clock, random, log, metrics: recordingMetrics(), hasher: nodeHasher, credentials,
       auth: { answer: () => undefined },
       control: {
         shutdown: (delayMs) => { controlCalls.push(`shutdown ${delayMs}`) },

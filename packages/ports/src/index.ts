@@ -6,6 +6,7 @@
  */
 export * from './clock.ts'
 export * from './random.ts'
+export * from './hasher.ts'
 export * from './log.ts'
 export * from './metrics.ts'
 export * from './bus.ts'
