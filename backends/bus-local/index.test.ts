@@ -44,7 +44,8 @@ test('an injected scheduler decides when a burst is delivered, once per burst', 
 test('members who answer each other for ever let other work have its turn', () => {
   const fake = new FakeClock()
   const drains: (() => void)[] = []
-  const bus = createLocalBus({ clock: fake, log: recordingLog(), schedule: drain => void drains.push(drain), yieldTurn: drain => void drains.push(drain), drainMessagesMax: 10 })
+  const schedule = (drain: () => void): void => void drains.push(drain)
+  const bus = createLocalBus({ clock: fake, log: recordingLog(), schedule, yieldTurn: schedule, drainMessagesMax: 10 })
   let count = 0
   const [a, b] = [bus.member('a'), bus.member('b')]
   a.attach({ ...silent, receive: () => (count++, a.send('b', note('pong'))) })

@@ -35,8 +35,12 @@ class Reader {
     return this.#cells[this.at++] as number
   }
 
-  optional<T extends Cell>(): T | null {
-    return this.#cells[this.at++] as T | null
+  optionalText(): string | null {
+    return this.#cells[this.at++] as string | null
+  }
+
+  optionalNumber(): number | null {
+    return this.#cells[this.at++] as number | null
   }
 
   /** The next cell, a code, without moving on. */
@@ -158,13 +162,13 @@ export class Engine {
       case CALL.keyvalGet:
         return this.#tables.keyvalGet(store, reader.text())
       case CALL.keyvalOwners:
-        return this.#tables.keyvalOwners(store, reader.optional<string>(), reader.number())
+        return this.#tables.keyvalOwners(store, reader.optionalText(), reader.number())
       case CALL.mapGet:
         return this.#tables.mapGet(store, reader.text(), reader.text())
       case CALL.mapAll:
         return this.#tables.mapAll(store, reader.text())
       case CALL.mapOwners:
-        return this.#tables.mapOwners(store, reader.optional<string>(), reader.number())
+        return this.#tables.mapOwners(store, reader.optionalText(), reader.number())
       case CALL.archiveQuery:
         return this.#archive.query(store, reader.text(), JSON.parse(reader.text()) as ArchiveQuery)
       case CALL.archiveCount:
@@ -195,7 +199,7 @@ export class Engine {
       case OP.archiveDelete:
         return this.#archive.delete(store, reader.text(), JSON.parse(reader.text()) as string[])
       case OP.archiveClear:
-        return this.#archive.clear(store, reader.text(), reader.optional<number>())
+        return this.#archive.clear(store, reader.text(), reader.optionalNumber())
       case OP.counterAdd:
         return void this.#tables.counterAdd(store, reader.text(), reader.text(), reader.number())
       case OP.ownerDelete:

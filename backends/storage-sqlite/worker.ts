@@ -58,14 +58,16 @@ function main(): void {
         (error: unknown) => report({ tell: 'backup', serial, error: toWireError(error) }),
       )
   }
+  const closeAfter = async (work: Promise<void>): Promise<void> => {
+    await work
+    database.close()
+    report({ tell: 'closed' })
+    port.close()
+  }
   port.on('message', (message: Cell[] | Control) => {
     if (Array.isArray(message)) return port.postMessage(engine.run(message))
     if (message.ask === 'backup') return startBackup(message.serial, message.path)
-    void backups.then(() => {
-      database.close()
-      report({ tell: 'closed' })
-      port.close()
-    })
+    void closeAfter(backups)
   })
   report({ tell: 'open' })
 }

@@ -39,8 +39,8 @@ export function createLog(options: LogOptions = {}): RuntimeLog {
   const shared: Shared = { level: LOG_LEVELS.indexOf(options.level ?? 'info') }
   const output = pino.destination({ dest: 1, sync: false, maxLength: WAITING_BYTES_MAX })
   const sink = options.destination ?? output
-  const isPretty = options.isPretty ?? (options.destination === undefined && process.stdout.isTTY === true)
-  const stream = isPretty ? { write: (line: string): void => void sink.write(prettyLine(line)) } : sink
+  const isPretty = options.isPretty ?? (options.destination === undefined && process.stdout.isTTY)
+  const stream = isPretty ? { write: (line: string): void => { sink.write(prettyLine(line)) } } : sink
   const logger = pino(
     {
       level: 'trace',
@@ -98,7 +98,7 @@ function prettyLine(line: string): string {
   const { level, time, event, error, ...fields } = JSON.parse(line) as Record<string, unknown>
   const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
   const cause = error as { stack?: string; message?: string } | undefined
-  const trace = cause ? `\n  ${String(cause.stack ?? cause.message ?? JSON.stringify(cause)).replaceAll('\n', '\n  ')}` : ''
+  const trace = cause ? `\n  ${(cause.stack ?? cause.message ?? JSON.stringify(cause)).replaceAll('\n', '\n  ')}` : ''
   // Fields come from the network: a control character must not reach the operator's terminal.
   const text = `${String(event)}${rest.join('')}${trace}`.replaceAll(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, '?')
   return `${String(time).slice(11, 23)} ${COLORS[String(level)] ?? ''}${String(level).padEnd(5)}\x1b[0m ${text}\n`

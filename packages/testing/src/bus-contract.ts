@@ -153,10 +153,10 @@ function requestRules(pair: () => BusPair): void {
     const { romeo, juliet } = pair()
     attach(juliet)
     const ends: string[] = []
-    const ask = (timeoutMs: number): Promise<void> =>
-      assert.rejects(romeo.request(juliet.memberId, { kind: 'ask-never', value: 0 }, timeoutMs), { code: 'timeout' }).then(() => {
-        ends.push(`${timeoutMs}`)
-      })
+    const ask = async (timeoutMs: number): Promise<void> => {
+      await assert.rejects(romeo.request(juliet.memberId, { kind: 'ask-never', value: 0 }, timeoutMs), { code: 'timeout' })
+      ends.push(`${timeoutMs}`)
+    }
     await Promise.all([ask(120), ask(20), ask(60)])
     assert.deepEqual(ends, ['20', '60', '120'])
   })

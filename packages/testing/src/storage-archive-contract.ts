@@ -3,8 +3,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { archiveStore, openStore } from '@rollcall/ports'
-import type { Archive, ArchiveEntry, ArchiveQuery } from '@rollcall/ports'
-import type { StorageSubject } from './storage-contract.ts'
+import type { Archive, ArchiveEntry, ArchiveQuery, StorageBackend } from '@rollcall/ports'
+
+/** What the rules of one test see: the open backend, and a restart that keeps the data. */
+export interface StorageSubject {
+  backend: StorageBackend
+  restart(): Promise<void>
+}
 
 const juliet = 'juliet@capulet.example'
 const peers = ['romeo@montague.example', 'nurse@capulet.example', '']

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test'
 import { archiveStore, counterStore, keyvalStore, mapStore, openStore } from '@rollcall/ports'
 import type { ArchiveEntry, Json, StorageBackend } from '@rollcall/ports'
 import { archiveRules } from './storage-archive-contract.ts'
+import type { StorageSubject } from './storage-archive-contract.ts'
 
 /** One backend under test, opened by the suite. */
 export interface StorageUnderTest {
@@ -17,12 +18,6 @@ export interface StorageUnderTest {
   reopen(): Promise<StorageBackend>
   /** Called with everything closed: removes the data. */
   dispose(): Promise<void>
-}
-
-/** What the rules of one test see: the open backend, and a restart that keeps the data. */
-export interface StorageSubject {
-  backend: StorageBackend
-  restart(): Promise<void>
 }
 
 const juliet = 'juliet@capulet.example'
@@ -118,7 +113,8 @@ function mapRules(subject: StorageSubject): void {
     assert.deepEqual(await store.get(juliet, romeo), { name: 'My Romeo' })
     assert.equal(await store.get(juliet, 'tybalt@capulet.example'), undefined)
     const all = await store.all(juliet)
-    assert.deepEqual([...all].toSorted(), [['nurse@capulet.example', { name: 'Nurse' }], [romeo, { name: 'My Romeo' }]])
+    const sorted = [...all].toSorted(([one], [other]) => (one < other ? -1 : 1))
+    assert.deepEqual(sorted, [['nurse@capulet.example', { name: 'Nurse' }], [romeo, { name: 'My Romeo' }]])
     await store.delete(juliet, romeo)
     await store.delete(juliet, romeo)
     assert.deepEqual([...(await store.all(juliet)).keys()], ['nurse@capulet.example'])
