@@ -4,7 +4,7 @@
  * Data flows one way: bus → `ClientInbox` (a client's stanza) → `CoreRouter` → `Delivery` or `HostEntity` → bus.
  */
 import {
-  AccountAdmin, Accounts, IqClient, PresenceFanOut, Router, ServerControl, ServerInfo,
+  AccountAdmin, Accounts, inbound, IqClient, PresenceFanOut, Router, ServerControl, ServerInfo,
 } from '@rollcall/module-api'
 import type { AnyModule } from '@rollcall/module-api'
 import { parseJid } from '@rollcall/jid'
@@ -25,6 +25,7 @@ import { ComponentTable } from './components.ts'
 import type { CoreConfig } from './config.ts'
 import { Delivery } from './delivery.ts'
 import { HookChains } from './hook-chains.ts'
+import type { HookEvent } from './hook-event.ts'
 import { HostEntity } from './host-entity.ts'
 import { IqDispatch } from './iq-dispatch.ts'
 import { PendingRequests } from './iq-client.ts'
@@ -103,7 +104,11 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   loader.offer(ServerInfo, serverInfo(options, loader, components))
   await loader.load(options.modules, config.modules)
   const fanOut = loader.find(PresenceFanOut)
-  if (fanOut !== undefined) router.useBroadcastExpansion((stanza, targets) => fanOut.deliver(stanza, targets))
+  if (fanOut !== undefined) {
+    const filters = hooks.filter(inbound)
+    const admit = (event: HookEvent<typeof inbound>) => filters.run(event)
+    router.useBroadcastExpansion((stanza, targets) => fanOut.deliver(stanza, targets, filters.isEmpty ? undefined : admit))
+  }
   const service = busService({ binding, inbox, router, components, loader, auth: options.auth, hosts, log })
 
   return {

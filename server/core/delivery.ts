@@ -4,7 +4,7 @@
  * The caller has found that the account's shard is here. Cold accounts are warmed only when the stanza can matter to an
  * account without sessions; whatever needs a session is decided at once from the fact that there is none.
  */
-import { errorReply, messageType, StanzaError } from '@rollcall/stanza'
+import { buildStanza, errorReply, messageType, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import type { Jid } from '@rollcall/jid'
 import { inbound, inboundPresence, messageDelivered, messageUndelivered } from '@rollcall/module-api'
@@ -171,6 +171,11 @@ export class Delivery {
   #noSuchAccount(stanza: Stanza): void {
     if (stanza.kind === 'message') this.#noResource(stanza, messageType(stanza))
     else if (stanza.kind === 'iq') this.#noResource(stanza, 'iq')
+    else if (stanza.type === 'probe' && stanza.from !== undefined) {
+      // RFC 6121 §4.3.2: what a stranger gets from an account that exists.
+      const from = (stanza.to as Jid).bare
+      this.#ports.route(buildStanza('presence', { from, to: stanza.from.bare, type: 'unsubscribed', id: stanza.id }))
+    }
   }
 }
 

@@ -48,6 +48,10 @@ export class CoreRouter implements Router {
     return this.#ports.hosts.has(domainpart)
   }
 
+  isHere(jid: Jid): boolean {
+    return jid.localpart !== '' && this.#ports.hosts.has(jid.domainpart) && this.#ports.placement.isHere(jid)
+  }
+
   route(stanza: Stanza): void | Promise<void> {
     const { to } = stanza
     if (to === undefined) throw new Error('A routed stanza has an address')

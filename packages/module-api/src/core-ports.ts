@@ -4,6 +4,7 @@ import type { Jid } from '@rollcall/jid'
 import type { Stanza } from '@rollcall/stanza'
 import type { XmlElement } from '@rollcall/xml'
 import type { Account } from './entities.ts'
+import type { InboundStanza } from './hooks.ts'
 
 /**
  * Sends a stanza from a local entity to wherever its `to` lives: account, host, component, remote domain.
@@ -19,6 +20,8 @@ export interface Router {
   broadcast(stanza: Stanza, targets: Iterable<Jid>): void
   /** Whether this domain is served here (a host). Components and remote domains are not. */
   isHost(domainpart: string): boolean
+  /** Whether this member holds the entity: an account of one of our hosts whose shard is here. */
+  isHere(jid: Jid): boolean
 }
 export const Router = definePort<Router>('router')
 
@@ -84,6 +87,7 @@ export const ServerControl = definePort<ServerControl>('serverControl')
  * It must have the same effect as delivering `stanza.addressed(from, target)` to each target in turn.
  */
 export interface PresenceFanOut {
-  deliver(stanza: Stanza, targets: readonly Jid[]): void
+  /** `admit` runs the receivers' `inbound` filters; undefined when nobody listens. It throws `StanzaError`. */
+  deliver(stanza: Stanza, targets: readonly Jid[], admit?: (event: InboundStanza) => Stanza | undefined): void
 }
 export const PresenceFanOut = definePort<PresenceFanOut>('presenceFanOut')
