@@ -1,0 +1,96 @@
+/**
+ * One presence for many accounts of this member: the hottest loop of the server.
+ *
+ * How it works: the stanza's text before and after the address is made once. Per target, one look-up finds the account if
+ * somebody of it is here; per available session, one string is put together from three shared parts. Nothing else is
+ * allocated, no stanza is copied, and accounts without sessions cost only the look-up.
+ */
+import type { Accounts, Account, InboundStanza, Router } from '@rollcall/module-api'
+import type { CounterMetric } from '@rollcall/ports'
+import type { Jid } from '@rollcall/jid'
+import { errorReply, StanzaError } from '@rollcall/stanza'
+import type { Stanza } from '@rollcall/stanza'
+import type { Roster } from '../roster/port.ts'
+import type { DirectedPresence } from './directed.ts'
+import { headOf, tailOf } from './presence-wire.ts'
+
+/** The receivers' `inbound` filters: the stanza to go on with, or undefined. Throws `StanzaError`. */
+export type Admit = (event: InboundStanza) => Stanza | undefined
+
+export interface FanOutPorts {
+  readonly accounts: Accounts
+  readonly roster: Roster
+  readonly router: Router
+  readonly directed: DirectedPresence
+  readonly deliveries: CounterMetric
+}
+
+export class FanOut {
+  readonly #ports: FanOutPorts
+
+  constructor(ports: FanOutPorts) {
+    this.#ports = ports
+  }
+
+  /**
+   * Delivers available or unavailable presence. Each target's own roster is asked too: a contact that has unsubscribed is
+   * left alone although the sender's roster does not know it yet. Unavailable presence always passes: it may be the end
+   * of directed presence.
+   */
+  deliver(stanza: Stanza, targets: Iterable<Jid>, admit?: Admit): void {
+    const from = stanza.from as Jid
+    const isUnavailable = stanza.type === 'unavailable'
+    const { accounts, roster } = this.#ports
+    const head = headOf(stanza)
+    const tail = tailOf(stanza)
+    let count = 0
+    for (const target of targets) {
+      const account = accounts.warm(target)
+      if (account === undefined || account.sessions.size === 0) continue
+      if (!isUnavailable && target.isBare && !roster.isWatched(account, from)) continue
+      if (admit !== undefined) count += this.#admitted(account, stanza, target, admit)
+      else count += target.isFull ? this.#toResource(account, stanza, target) : this.#toAvailable(account, stanza, head + target.wire + tail)
+    }
+    this.#ports.deliveries.add(count)
+  }
+
+  /** Delivers one presence by the rules for its address (RFC 6121 §8.5.2.1.2, §8.5.3.1). */
+  deliverOne({ account, stanza }: InboundStanza): void {
+    const to = stanza.to as Jid
+    const count = to.isFull ? this.#toResource(account, stanza, to) : this.#toAvailable(account, stanza, stanza.toWire())
+    this.#ports.deliveries.add(count)
+  }
+
+  #toAvailable(account: Account, stanza: Stanza, wire: string): number {
+    let count = 0
+    const isUnavailable = stanza.type === 'unavailable'
+    for (const session of account.sessions.values()) {
+      if (isUnavailable) this.#ports.directed.remove(session, stanza.from as Jid)
+      if (session.presence === undefined) continue
+      session.sendWire(wire)
+      count++
+    }
+    return count
+  }
+
+  #toResource(account: Account, stanza: Stanza, to: Jid): number {
+    const session = account.sessions.get(to.resourcepart)
+    if (session === undefined) return 0
+    if (stanza.type === 'unavailable') this.#ports.directed.remove(session, stanza.from as Jid)
+    session.sendWire(headOf(stanza) + to.wire + tailOf(stanza))
+    return 1
+  }
+
+  #admitted(account: Account, stanza: Stanza, target: Jid, admit: Admit): number {
+    const copy = stanza.addressed(stanza.from, target)
+    try {
+      const passed = admit({ account, stanza: copy })
+      if (passed !== undefined) this.deliverOne({ account, stanza: passed })
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error
+      const reply = errorReply(copy, error)
+      if (reply !== undefined) void this.#ports.router.route(reply)
+    }
+    return 0
+  }
+}

@@ -1,0 +1,249 @@
+/**
+ * Presence of accounts (RFC 6121 §4): what a client's presence sets off, what others' presence and probes set off, and the
+ * end of sessions.
+ *
+ * State is on the session: `presence` is its last undirected available presence, undefined while it is not available. The
+ * rosters say who is told. Contacts of this member are asked without any stanza: at login their presence is read from
+ * memory, and those who are away cost one failed look-up.
+ */
+import type { Account, Accounts, InboundStanza, OutboundStanza, Router, Session, UnboundSession } from '@rollcall/module-api'
+import type { Clock, CounterMetric, Metrics } from '@rollcall/ports'
+import type { Jid } from '@rollcall/jid'
+import { buildStanza, presence, StanzaError } from '@rollcall/stanza'
+import type { Stanza } from '@rollcall/stanza'
+import type { Roster } from '../roster/port.ts'
+import { isSamePresence, readPriority } from './content.ts'
+import type { DirectedPresence } from './directed.ts'
+import type { FanOut } from './fan-out.ts'
+import type { LastPresences } from './last-presences.ts'
+import type { HidesFrom } from './port.ts'
+import { headOf, tailOf } from './presence-wire.ts'
+import type { Probes } from './probes.ts'
+import { PROBE_ID } from './probes.ts'
+
+export interface PresenceServicePorts {
+  readonly router: Router
+  readonly accounts: Accounts
+  readonly roster: Roster
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly directed: DirectedPresence
+  readonly fanOut: FanOut
+  readonly probes: Probes
+  readonly lasts: LastPresences
+  readonly deliveries: CounterMetric
+  /** Bytes of the last unavailable presence that are kept for probes. */
+  readonly lastBytesMax: number
+  readonly becameAvailable: (session: Session, presence: Stanza) => void
+  readonly becameUnavailable: (session: Session, presence: Stanza) => void
+}
+
+type Handled = boolean | Promise<void>
+
+export class PresenceService {
+  readonly #ports: PresenceServicePorts
+  readonly #vetoes: HidesFrom[] = []
+  readonly #changes: CounterMetric
+  readonly #suppressed: CounterMetric
+
+  constructor(ports: PresenceServicePorts) {
+    this.#ports = ports
+    const { metrics, roster } = ports
+    this.#changes = metrics.counter('rollcall_presence_changes_total', 'Undirected presence of clients: available, changed or unavailable.')
+    this.#suppressed = metrics.counter('rollcall_presence_suppressed_total', 'Presence of clients that said nothing new and was not sent on.')
+    roster.onWatcherAdded((account, contact) => this.reveal(account, contact))
+    roster.onWatcherRemoved((account, contact) => this.conceal(account, contact))
+  }
+
+  addVeto(hidesFrom: HidesFrom): void {
+    this.#vetoes.push(hidesFrom)
+  }
+
+  /** Takes presence of a client, except subscription stanzas: those are the roster's. */
+  sent({ session, stanza }: OutboundStanza): Handled {
+    const { to, type } = stanza
+    switch (type) {
+      case '':
+        return to === undefined ? this.#available(session, stanza) : this.#directed(session, stanza, to)
+      case 'unavailable':
+        if (to !== undefined) return this.#directed(session, stanza, to)
+        this.#changes.add(1)
+        this.#unavailable(session, stanza)
+        return true
+      case 'probe':
+      case 'error':
+        // §4.3: a client need not probe, but is not refused for it.
+        return to === undefined ? true : this.#ports.router.route(stanza) ?? true
+      case 'subscribe':
+      case 'subscribed':
+      case 'unsubscribe':
+      case 'unsubscribed':
+        return false
+      default:
+        throw new StanzaError('bad-request', 'Presence has no such type')
+    }
+  }
+
+  /** Takes presence that came for an account, except subscription stanzas. */
+  came(event: InboundStanza): Handled {
+    const { account, stanza } = event
+    switch (stanza.type) {
+      case '':
+      case 'unavailable':
+        this.#ports.fanOut.deliverOne(event)
+        return true
+      case 'error':
+        // Of our own probes the client knows nothing.
+        if (stanza.id !== PROBE_ID) this.#ports.fanOut.deliverOne(event)
+        return true
+      case 'probe':
+        return this.#ports.probes.answer(account, stanza, (contact) => this.#isHidden(account, contact)) ?? true
+      case 'subscribe':
+      case 'subscribed':
+      case 'unsubscribe':
+      case 'unsubscribed':
+        return false
+      default:
+        throw new StanzaError('bad-request', 'Presence has no such type')
+    }
+  }
+
+  /** §4.5.2: a session that ended without saying so is unavailable all the same. */
+  ended({ session, reason }: UnboundSession): void {
+    const gone = presence(session.jid, undefined, 'unavailable')
+    if (session.presence !== undefined) this.#changes.add(1)
+    // When the server stops, everybody here goes; only others need to be told.
+    this.#unavailable(session, gone, reason === 'shutdown')
+  }
+
+  reveal(account: Account, contact: Jid): void {
+    if (this.#isHidden(account, contact)) return
+    for (const session of account.sessions.values()) {
+      if (session.presence !== undefined) void this.#ports.router.route(session.presence.addressed(session.jid, contact))
+    }
+  }
+
+  conceal(account: Account, contact: Jid): void {
+    for (const session of account.sessions.values()) {
+      if (session.presence !== undefined) void this.#ports.router.route(presence(session.jid, contact, 'unavailable'))
+      this.#ports.directed.removeBare(session, contact)
+    }
+  }
+
+  #available(session: Session, stanza: Stanza): true {
+    const priority = readPriority(stanza)
+    const before = session.presence
+    session.presence = stanza
+    session.priority = priority
+    this.#changes.add(1)
+    const { account } = session
+    if (before !== undefined && isSamePresence(before, stanza)) {
+      this.#suppressed.add(1)
+      session.sendWire(headOf(stanza) + account.jid.wire + tailOf(stanza))
+      return true
+    }
+    this.#broadcast(account, stanza)
+    this.#toOwn(account, stanza)
+    if (before === undefined) this.#greet(session, stanza)
+    return true
+  }
+
+  #unavailable(session: Session, stanza: Stanza, isShutdown = false): void {
+    const { account } = session
+    const wasAvailable = session.presence !== undefined
+    session.presence = undefined
+    session.priority = 0
+    if (wasAvailable) {
+      this.#broadcast(account, stanza, isShutdown)
+      this.#toOwn(account, stanza)
+      // §4.5.2: the resource itself is told too; it is not among the available ones any more.
+      session.sendWire(headOf(stanza) + account.jid.wire + tailOf(stanza))
+      this.#noteLast(account, stanza)
+    }
+    for (const entity of this.#ports.directed.take(session)) {
+      if (wasAvailable && this.#ports.roster.isWatcher(account, entity)) continue
+      void this.#ports.router.route(stanza.addressed(session.jid, entity))
+    }
+    if (wasAvailable) this.#ports.becameUnavailable(session, stanza)
+  }
+
+  /** To everybody who may see the account (§4.2.2, §4.4.2, §4.5.2). */
+  #broadcast(account: Account, stanza: Stanza, isShutdown = false): void {
+    const { roster, router } = this.#ports
+    let targets = roster.watchers(account)
+    if (isShutdown) targets = [...targets].filter((contact) => !router.isHost(contact.domainpart))
+    if (this.#vetoes.length > 0) targets = [...targets].filter((contact) => !this.#isHidden(account, contact))
+    router.broadcast(stanza, targets)
+  }
+
+  /** To the account's own available resources: everybody sees their own presence (§4.2.2). */
+  #toOwn(account: Account, stanza: Stanza): void {
+    const wire = headOf(stanza) + account.jid.wire + tailOf(stanza)
+    let count = 0
+    for (const session of account.sessions.values()) {
+      if (session.presence === undefined) continue
+      session.sendWire(wire)
+      count++
+    }
+    this.#ports.deliveries.add(count)
+  }
+
+  /** What a newly available resource is told (§4.2.2, §4.3.1, §3.1.3). */
+  #greet(session: Session, stanza: Stanza): void {
+    const { account } = session
+    const { accounts, roster, router } = this.#ports
+    const own = account.jid
+    for (const other of account.sessions.values()) {
+      if (other !== session && other.presence !== undefined) this.#give(other.presence, session)
+    }
+    for (const contact of roster.watched(account)) {
+      if (router.isHere(contact)) {
+        const warm = accounts.warm(contact)
+        if (warm !== undefined && warm.sessions.size > 0) this.#giveContact(warm, session)
+      } else if (contact.localpart !== '' || !router.isHost(contact.domainpart)) {
+        void router.route(buildStanza('presence', { from: own, to: contact, type: 'probe', id: PROBE_ID }))
+      }
+    }
+    roster.greet(session)
+    this.#ports.becameAvailable(session, stanza)
+  }
+
+  /** A contact of this member answers without being asked (§4.3.1), if its own roster says so. */
+  #giveContact(contact: Account, session: Session): void {
+    const { account } = session
+    if (!this.#ports.roster.isWatcher(contact, account.jid)) {
+      // §4.3.2: the answer to a probe of somebody who is not subscribed; it mends the asker's roster.
+      void this.#ports.router.route(presence(contact.jid, account.jid, 'unsubscribed'))
+      return
+    }
+    if (this.#vetoes.length > 0 && (this.#isHidden(contact, account.jid) || this.#isHidden(account, contact.jid))) return
+    for (const other of contact.sessions.values()) {
+      if (other.presence !== undefined) this.#give(other.presence, session)
+    }
+    this.#ports.probes.answeredFromMemory.add(1)
+  }
+
+  #give(stanza: Stanza, session: Session): void {
+    session.sendWire(headOf(stanza) + session.account.jid.wire + tailOf(stanza))
+    this.#ports.deliveries.add(1)
+  }
+
+  /** §4.6.3: goes out as it is; who is not subscribed is remembered until told otherwise. */
+  #directed(session: Session, stanza: Stanza, to: Jid): Handled {
+    const { directed, roster, router } = this.#ports
+    if (stanza.type === 'unavailable') directed.remove(session, to)
+    else if (session.presence === undefined || !roster.isWatcher(session.account, to)) directed.add(session, to)
+    return router.route(stanza) ?? true
+  }
+
+  #noteLast(account: Account, stanza: Stanza): void {
+    for (const _ of account.availableSessions()) return
+    const content = stanza.content.length <= this.#ports.lastBytesMax ? stanza.content : ''
+    this.#ports.lasts.note(account.jid.toString(), { at: this.#ports.clock.now(), content })
+  }
+
+  #isHidden(account: Account, contact: Jid): boolean {
+    for (const hidesFrom of this.#vetoes) if (hidesFrom(account, contact)) return true
+    return false
+  }
+}
