@@ -174,7 +174,7 @@ export class Delivery {
     else if (stanza.type === 'probe' && stanza.from !== undefined) {
       // RFC 6121 §4.3.2: what a stranger gets from an account that exists.
       const from = (stanza.to as Jid).bare
-      this.#ports.route(buildStanza('presence', { from, to: stanza.from.bare, type: 'unsubscribed', id: stanza.id }))
+      this.#ports.reply(buildStanza('presence', { from, to: stanza.from.bare, type: 'unsubscribed', id: stanza.id }))
     }
   }
 }
