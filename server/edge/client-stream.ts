@@ -1,0 +1,433 @@
+/**
+ * A client's stream from its header to its stanzas (RFC 6120 §4 to §8): the negotiation as a state machine over
+ * `Connection.stage`, and the hot path once a resource is bound.
+ *
+ * One object serves all clients. While an answer of the core is awaited the connection is held (`HOLD_BUSY`), so that
+ * elements are handled strictly one after the other whatever the client pipelines.
+ */
+import { JidError, parseJidWire } from '@rollcall/jid'
+import type { Jid } from '@rollcall/jid'
+import { errorReply, NS_CLIENT, StanzaError } from '@rollcall/stanza'
+import type { Stanza, StanzaKind } from '@rollcall/stanza'
+import { saslSession } from '@rollcall/stream'
+import type { SaslReply } from '@rollcall/stream'
+import { escapeAttribute, escapeText, XmlError } from '@rollcall/xml'
+import type { Frame, StreamHeader } from '@rollcall/xml'
+import type { BindReply, HostInfo } from '../protocol/messages.ts'
+import { isLoopback } from './address-guard.ts'
+import type { Connection, StreamService } from './connection.ts'
+import { HOLD_BUSY } from './connection.ts'
+import { BusCredentials } from './credentials.ts'
+import { authFeatures, boundFeatures, tlsFeature } from './features.ts'
+import { checkHeaderNames, checkOpening, openingOf } from './header-rules.ts'
+import type { CheckedOpening, Opening } from './header-rules.ts'
+import type { Hub } from './hub.ts'
+import type { Negotiation } from './negotiation.ts'
+import { readStanza, stanzaKind } from './stanza-in.ts'
+import { NS_BIND, NS_SASL, NS_SESSION, NS_TLS } from './stream-wire.ts'
+
+const NS_REGISTER = 'jabber:iq:register'
+
+/** A connection that TLS can be started on; others never offer it. */
+export interface Upgradable {
+  readonly mayUpgrade: boolean
+  upgrade(): void
+}
+
+/** What a connection knows about its TLS, for SASL. */
+export interface Secured {
+  channelBindings(): ReadonlyMap<string, Uint8Array>
+  certificateIdentities(): readonly string[]
+}
+
+export class ClientStream implements StreamService {
+  readonly contentNs = NS_CLIENT
+  readonly #hub: Hub
+
+  constructor(hub: Hub) {
+    this.#hub = hub
+  }
+
+  outputBytesMax(): number {
+    return this.#hub.config.limits.outputBytesMax
+  }
+
+  // ------------------------------------------------------------------------------------ header
+
+  header(connection: Connection, header: StreamHeader): void {
+    const opening = openingOf(header.attributes)
+    const fault = checkHeaderNames(header, NS_CLIENT)
+    if (fault === undefined) this.opening(connection, opening)
+    else connection.fail(fault)
+  }
+
+  opening(connection: Connection, opening: Opening): void {
+    if (connection.stage !== 'header') {
+      connection.fail({ condition: 'bad-format', text: 'a second stream header' })
+      return
+    }
+    const verdict = checkOpening(opening)
+    if (verdict.fault !== undefined) {
+      connection.fail(verdict.fault)
+      return
+    }
+    if (this.#hub.isDraining) {
+      connection.fail({ condition: 'system-shutdown' })
+      return
+    }
+    this.#accept(connection, verdict.opening)
+  }
+
+  #accept(connection: Connection, opening: CheckedOpening): void {
+    const { negotiation } = connection
+    if (negotiation === undefined) return
+    connection.lang = opening.lang
+    connection.peer = opening.from?.toString()
+    if (negotiation.account !== undefined) {
+      this.#acceptAgain(connection, negotiation, opening)
+      return
+    }
+    const info = this.#hub.hostInfo(opening.host)
+    if (!(info instanceof Promise)) {
+      this.#acceptHost(connection, negotiation, opening, info)
+      return
+    }
+    this.#await(connection, info, (known) => this.#acceptHost(connection, negotiation, opening, known))
+  }
+
+  /** The header after authentication must not change who is spoken to, nor who speaks. */
+  #acceptAgain(connection: Connection, negotiation: Negotiation, { host, from }: CheckedOpening): void {
+    if (connection.host === undefined || !connection.host.equals(host)) {
+      connection.fail({ condition: 'host-unknown', text: 'authenticated for another host' })
+    } else if (from !== undefined && negotiation.account !== undefined && !from.bareEquals(negotiation.account)) {
+      connection.fail({ condition: 'invalid-from' })
+    } else if (negotiation.hostInfo !== undefined) {
+      connection.open()
+      connection.stage = 'authenticated'
+      connection.sendControl(features(boundFeatures(negotiation.hostInfo, this.#hub.config)))
+    }
+  }
+
+  #acceptHost(connection: Connection, negotiation: Negotiation, { host }: CheckedOpening, info: HostInfo | undefined): void {
+    if (info === undefined) {
+      connection.fail({ condition: 'host-unknown' })
+      return
+    }
+    connection.host = host
+    negotiation.hostInfo = info
+    connection.open()
+    connection.stage = 'negotiating'
+    this.#offer(connection, negotiation, host, info)
+  }
+
+  #offer(connection: Connection, negotiation: Negotiation, host: Jid, info: HostInfo): void {
+    const { config, ports } = this.#hub
+    const mayUpgrade = isUpgradable(connection) && connection.mayUpgrade
+    const isTlsMissing = config.isTlsRequired && !connection.isSecure
+    let wire = mayUpgrade ? tlsFeature(config.isTlsRequired) : ''
+    if (!isTlsMissing || (!mayUpgrade && isLoopback(connection.address))) {
+      const secured = isSecured(connection) ? connection : undefined
+      negotiation.context = {
+        host: host.domainpart,
+        isSecure: connection.isSecure,
+        channelBindings: secured?.channelBindings() ?? new Map(),
+        certificateIdentities: secured?.certificateIdentities() ?? [],
+        policy: config.sasl,
+        credentials: new BusCredentials(this.#hub, host, connection.address),
+        crypto: ports.crypto,
+      }
+      negotiation.sasl ??= saslSession(negotiation.context, config.limits.saslAttemptsMax)
+      wire += authFeatures(negotiation.context, info, config)
+    } else if (!mayUpgrade) {
+      connection.fail({ condition: 'policy-violation', text: 'use TLS' })
+      return
+    }
+    connection.sendControl(features(wire))
+  }
+
+  // ------------------------------------------------------------------------------------ elements
+
+  element(connection: Connection, frame: Frame): void {
+    if (connection.stage === 'bound') {
+      const kind = stanzaKind(frame, NS_CLIENT)
+      if (kind !== undefined) this.#stanza(connection, frame, kind)
+      else connection.fail({ condition: 'unsupported-stanza-type' })
+      return
+    }
+    const { negotiation } = connection
+    if (negotiation === undefined) return
+    if (++negotiation.elements > this.#hub.config.limits.preAuthElementsMax) {
+      connection.fail({ condition: 'policy-violation', text: 'too many elements before a resource is bound' })
+      return
+    }
+    if (connection.stage === 'negotiating') this.#beforeAuth(connection, negotiation, frame)
+    else if (connection.stage === 'authenticated') this.#beforeBind(connection, negotiation, frame)
+    else connection.fail({ condition: 'not-authorized' })
+  }
+
+  #beforeAuth(connection: Connection, negotiation: Negotiation, frame: Frame): void {
+    if (frame.ns === NS_TLS && frame.name === 'starttls') this.#startTls(connection, negotiation)
+    else if (frame.ns === NS_SASL) this.#sasl(connection, negotiation, frame)
+    else if (isPreAuthIq(frame) && negotiation.context !== undefined) this.#preAuthIq(connection, frame)
+    else if (stanzaKind(frame, NS_CLIENT) !== undefined) connection.fail({ condition: 'not-authorized' })
+    else connection.fail({ condition: 'unsupported-stanza-type' })
+  }
+
+  #startTls(connection: Connection, negotiation: Negotiation): void {
+    if (!isUpgradable(connection) || !connection.mayUpgrade) {
+      // RFC 6120 §5.4.2.2: a failure, then the stream ends.
+      connection.sendControl(`<failure xmlns='${NS_TLS}'/>`)
+      connection.close()
+      return
+    }
+    negotiation.hasUpgraded = true
+    negotiation.sasl = undefined
+    negotiation.context = undefined
+    connection.upgrade()
+  }
+
+  // ------------------------------------------------------------------------------------ SASL
+
+  #sasl(connection: Connection, negotiation: Negotiation, frame: Frame): void {
+    const { sasl } = negotiation
+    const { guard, metrics, nowMs } = this.#hub
+    if (sasl === undefined) {
+      this.#refuseAuth(connection, negotiation, 'encryption-required')
+      return
+    }
+    switch (frame.name) {
+      case 'auth': {
+        if (guard.authWaitMs(connection.address, nowMs) > 0) {
+          metrics.auth('address-locked')
+          this.#refuseAuth(connection, negotiation, 'temporary-auth-failure')
+          return
+        }
+        const mechanism = frame.attribute('mechanism') ?? ''
+        this.#await(connection, sasl.auth(mechanism, frame.text()), (reply) => this.#answer(connection, negotiation, reply))
+        return
+      }
+      case 'response':
+        this.#await(connection, sasl.response(frame.text()), (reply) => this.#answer(connection, negotiation, reply))
+        return
+      case 'abort':
+        this.#answer(connection, negotiation, sasl.abort())
+        return
+      default:
+        connection.fail({ condition: 'unsupported-stanza-type' })
+    }
+  }
+
+  #refuseAuth(connection: Connection, negotiation: Negotiation, condition: 'temporary-auth-failure' | 'encryption-required'): void {
+    // Counts as an element only, of which there are few before a resource is bound.
+    if (negotiation.elements < this.#hub.config.limits.preAuthElementsMax) {
+      connection.sendControl(`<failure xmlns='${NS_SASL}'><${condition}/></failure>`)
+    } else {
+      connection.fail({ condition: 'policy-violation' })
+    }
+  }
+
+  #answer(connection: Connection, negotiation: Negotiation, reply: SaslReply | undefined): void {
+    if (reply === undefined) return
+    const { guard, metrics, ports } = this.#hub
+    if (reply.kind === 'challenge') {
+      connection.sendControl(payloadElement('challenge', reply.payload))
+      return
+    }
+    if (reply.kind === 'failure') {
+      metrics.auth(reply.condition)
+      if (reply.cause !== undefined) ports.log.warn('auth-question-failed', { conn: connection.id, error: reply.cause })
+      if (countsAgainstAddress(reply.condition)) guard.authFailed(connection.address, ports.clock.monotonic())
+      const text = reply.text === undefined ? '' : `<text xml:lang='en'>${escapeText(reply.text)}</text>`
+      connection.sendControl(`<failure xmlns='${NS_SASL}'><${reply.condition}/>${text}</failure>`)
+      // RFC 6120 §6.4.5
+      if (negotiation.sasl?.isExhausted === true) connection.fail({ condition: 'policy-violation', text: 'too many attempts' })
+      return
+    }
+    metrics.auth('success')
+    negotiation.account = reply.account
+    negotiation.isAnonymous = reply.isAnonymous
+    negotiation.sasl = undefined
+    negotiation.context = undefined
+    connection.sendControl(payloadElement('success', reply.payload))
+    connection.restart()
+  }
+
+  // ------------------------------------------------------------------------------------ iq before a session
+
+  #preAuthIq(connection: Connection, frame: Frame): void {
+    const stanza = this.#readIq(connection, frame)
+    const { host, address } = connection
+    if (stanza === undefined || host === undefined) return
+    const request = this.#hub.request(host, { kind: 'pre-auth-iq', host: host.domainpart, address, stanza })
+    this.#await(connection, request, (wire) => connection.sendStanza(wire as string))
+  }
+
+  #beforeBind(connection: Connection, negotiation: Negotiation, frame: Frame): void {
+    const child = frame.findChild('bind', NS_BIND)
+    if (stanzaKind(frame, NS_CLIENT) !== 'iq' || child < 0) {
+      // RFC 6120 §7.3.1: nothing else before a resource is bound.
+      connection.fail({ condition: 'not-authorized', text: 'bind a resource first' })
+      return
+    }
+    const stanza = this.#readIq(connection, frame)
+    if (stanza === undefined || negotiation.account === undefined) return
+    if (stanza.type !== 'set') {
+      this.#refuse(connection, stanza, new StanzaError('bad-request'))
+      return
+    }
+    const resource = frame.childElement(child).childText('resource') ?? ''
+    const { account, isAnonymous } = negotiation
+    const { transport, address, isSecure } = connection
+    const request = this.#hub.request(account, {
+      kind: 'bind', account, resourcepart: resource, conn: connection.id, isAnonymous, origin: { transport, address, isSecure },
+    })
+    const core = this.#hub.ports.placement.memberOf(account)
+    // Whether or not the answer arrives, and whether or not the client still is there: no session may stay behind.
+    const undo = () => this.#hub.send(core, { kind: 'client-closed', conn: connection.id, reason: 'lost' })
+    request.then((reply) => (connection.isOpen || !(reply as BindReply).isBound ? undefined : undo()), undo)
+    this.#await(connection, request, (reply) => this.#bound(connection, stanza, reply as BindReply))
+  }
+
+  #bound(connection: Connection, request: Stanza, reply: BindReply): void {
+    if (!reply.isBound) {
+      this.#refuse(connection, request, new StanzaError(reply.condition, reply.text))
+      return
+    }
+    const { ports, metrics } = this.#hub
+    connection.jid = reply.jid
+    connection.core = ports.placement.memberOf(reply.jid)
+    connection.stage = 'bound'
+    connection.negotiation = undefined
+    this.#hub.relax(connection)
+    connection.setLimits(this.#hub.stanzaLimits)
+    metrics.negotiationSeconds.observe((ports.clock.monotonic() - connection.acceptedMs) / 1000)
+    const id = escapeAttribute(request.id)
+    connection.sendStanza(`<iq type='result' id='${id}'><bind xmlns='${NS_BIND}'><jid>${reply.jid.wire}</jid></bind></iq>`)
+  }
+
+  /** An iq as a stanza without sender, or undefined after it was answered with an error. */
+  #readIq(connection: Connection, frame: Frame): Stanza | undefined {
+    const to = this.#readTo(connection, frame, 'iq', undefined)
+    if (to === null) return undefined
+    const stanza = readStanza(frame, 'iq', undefined, to, connection.lang)
+    return this.#isGoodIq(connection, stanza) ? stanza : undefined
+  }
+
+  // ------------------------------------------------------------------------------------ stanzas
+
+  #stanza(connection: Connection, frame: Frame, kind: StanzaKind): void {
+    const { jid } = connection
+    if (jid === undefined) return
+    const from = frame.attributeWire('from')
+    if (from !== undefined && from !== jid.wire && !isOwnAddress(from, jid)) {
+      // RFC 6120 §8.1.2.1
+      connection.fail({ condition: 'invalid-from' })
+      return
+    }
+    const to = this.#readTo(connection, frame, kind, jid)
+    if (to === null) return
+    const stanza = readStanza(frame, kind, jid, to, connection.lang)
+    if (kind === 'iq' && (!this.#isGoodIq(connection, stanza) || this.#isOwnIq(connection, stanza))) return
+    this.#hub.metrics.stanzasIn.add(1)
+    this.#hub.send(connection.core, { kind: 'client-stanza', conn: connection.id, stanza })
+  }
+
+  /** The addressee; null after a malformed one was answered (RFC 6120 §8.3.3.8). */
+  #readTo(connection: Connection, frame: Frame, kind: StanzaKind, from: Jid | undefined): Jid | undefined | null {
+    const wire = frame.attributeWire('to')
+    if (wire === undefined) return undefined
+    try {
+      return parseJidWire(wire)
+    } catch (error) {
+      if (!(error instanceof JidError)) throw error
+      this.#refuse(connection, readStanza(frame, kind, from, undefined, ''), new StanzaError('jid-malformed', error.message))
+      return null
+    }
+  }
+
+  /** RFC 6120 §8.2.3: an iq has an id and one of four types. */
+  #isGoodIq(connection: Connection, stanza: Stanza): boolean {
+    const { type, id } = stanza
+    if (id !== '' && (type === 'get' || type === 'set' || type === 'result' || type === 'error')) return true
+    this.#refuse(connection, stanza, new StanzaError('bad-request', id === '' ? 'an iq needs an id' : 'unknown type of iq'))
+    return false
+  }
+
+  /** What the edge itself offers as a feature and therefore answers: the session of old, and no second resource. */
+  #isOwnIq(connection: Connection, stanza: Stanza): boolean {
+    if (stanza.type !== 'set') return false
+    const ns = stanza.children[0]?.ns
+    if (ns !== NS_SESSION && ns !== NS_BIND) return false
+    if (stanza.to !== undefined && !stanza.to.isDomain && stanza.to !== connection.jid?.bare) return false
+    if (ns === NS_BIND) this.#refuse(connection, stanza, new StanzaError('not-allowed', 'one resource per stream'))
+    else connection.sendStanza(`<iq type='result' id='${escapeAttribute(stanza.id)}'/>`)
+    return true
+  }
+
+  #refuse(connection: Connection, stanza: Stanza, error: StanzaError): void {
+    this.#hub.metrics.stanzasRefused.add(1)
+    const reply = errorReply(stanza, error)
+    if (reply !== undefined) connection.sendStanza(reply.toWire())
+  }
+
+  // ------------------------------------------------------------------------------------ the rest
+
+  gone(connection: Connection, reason: 'closed' | 'lost'): void {
+    this.#hub.send(connection.core, { kind: 'client-closed', conn: connection.id, reason })
+  }
+
+  /** XEP-0199 §4.3 from the host: every client must answer, be it with an error. */
+  probe(connection: Connection): void {
+    const { jid, host, hub } = connection
+    if (jid === undefined || host === undefined) return
+    const id = `edge-${hub.ports.random.id()}`
+    connection.sendStanza(`<iq from='${host.wire}' to='${jid.wire}' type='get' id='${id}'><ping xmlns='urn:xmpp:ping'/></iq>`)
+  }
+
+  /** Holds the connection until `promise` settles, then goes on if the stream still is open. */
+  #await<T>(connection: Connection, promise: Promise<T>, next: (value: T) => void): void {
+    connection.hold(HOLD_BUSY)
+    promise.then((value) => {
+      if (connection.isOpen) next(value)
+    }).catch((error: unknown) => {
+      this.#hub.ports.log.warn('negotiation-failed', { conn: connection.id, error })
+      // XmlError: what the core answered cannot be written; anything else: the core did not answer.
+      connection.fail({ condition: error instanceof XmlError ? 'internal-server-error' : 'resource-constraint' })
+    }).finally(() => connection.release(HOLD_BUSY))
+  }
+}
+
+function features(content: string): string {
+  return `<stream:features>${content}</stream:features>`
+}
+
+function payloadElement(name: string, payload: string): string {
+  return payload === '' ? `<${name} xmlns='${NS_SASL}'/>` : `<${name} xmlns='${NS_SASL}'>${payload}</${name}>`
+}
+
+function isPreAuthIq(frame: Frame): boolean {
+  return stanzaKind(frame, NS_CLIENT) === 'iq' && frame.childCount > 0 && frame.childNs(0) === NS_REGISTER
+}
+
+/** Guessing and knocking count; giving up and our own trouble do not. */
+function countsAgainstAddress(condition: string): boolean {
+  return condition !== 'aborted' && condition !== 'temporary-auth-failure'
+}
+
+function isOwnAddress(wire: string, jid: Jid): boolean {
+  try {
+    const from = parseJidWire(wire)
+    return from.isBare ? from.bareEquals(jid) : from.equals(jid)
+  } catch (error) {
+    if (error instanceof JidError) return false
+    throw error
+  }
+}
+
+function isUpgradable(connection: Connection): connection is Connection & Upgradable {
+  return 'upgrade' in connection
+}
+
+function isSecured(connection: Connection): connection is Connection & Secured {
+  return 'channelBindings' in connection
+}

@@ -1,0 +1,342 @@
+/**
+ * One stream, whatever carries it: its stage, its deadline, its output, and how it ends.
+ *
+ * Transports extend it with the few things that differ (how a header, an element, an end look; how bytes leave). What the
+ * elements mean is the business of a `StreamService`, one object shared by all connections of a kind. So a connection is a
+ * record of a few fields, and an idle one holds neither buffers nor closures nor timers.
+ */
+import type { Jid } from '@rollcall/jid'
+import type { SessionOrigin } from '@rollcall/module-api'
+import type { MemberId } from '@rollcall/ports'
+import { XmlError } from '@rollcall/xml'
+import type { Frame, StreamHeader, XmlLimits } from '@rollcall/xml'
+import type { Hub } from './hub.ts'
+import type { Opening } from './header-rules.ts'
+import { Negotiation } from './negotiation.ts'
+import type { OwnHeader, StreamFault } from './stream-wire.ts'
+
+/**
+ * - `header`: waits for a stream header, the first or one after a restart
+ * - `negotiating`: header answered, not authenticated
+ * - `authenticated`: no resource bound yet
+ * - `bound`: stanzas flow (for a component: after its handshake)
+ * - `closing`: our close tag is sent; input is read and ignored until the peer's, or the deadline
+ * - `closed`: gone
+ */
+export type Stage = 'header' | 'negotiating' | 'authenticated' | 'bound' | 'closing' | 'closed'
+
+/** Reasons for not reading a peer, as bits. */
+export const HOLD_BUSY = 1
+export const HOLD_OUTPUT = 2
+export const HOLD_RATE = 4
+export const HOLD_EDGE = 8
+
+/** What the elements of a stream mean; shared by all connections of a kind. */
+export interface StreamService {
+  readonly contentNs: string
+  /** A header in TCP's clothes. */
+  header(connection: Connection, header: StreamHeader): void
+  /** The facts of a header in other clothes. */
+  opening(connection: Connection, opening: Opening): void
+  element(connection: Connection, frame: Frame): void
+  /** The peer was bound and is gone; called once, not when the core itself ended the stream. */
+  gone(connection: Connection, reason: 'closed' | 'lost'): void
+  /** A sign of life is wanted from a silent peer. */
+  probe(connection: Connection): void
+  outputBytesMax(): number
+}
+
+export abstract class Connection {
+  abstract readonly transport: SessionOrigin['transport']
+  abstract readonly isSecure: boolean
+  readonly id: number
+  readonly hub: Hub
+  readonly service: StreamService
+  /** The peer's address as text. */
+  readonly address: string
+  readonly acceptedMs: number
+  stage: Stage = 'header'
+  /** Wire string gathered for the next flush. */
+  out = ''
+  /** On the hub's flush list. */
+  isDirty = false
+  /** When the present stage must be over. */
+  deadlineMs: number
+  lastInputMs: number
+  /** When a sign of life was asked for; 0 when none is outstanding. */
+  probedMs = 0
+  /** When something meaningless was last sent to keep the connection alive. */
+  private keptMs = 0
+  /** The full JID once bound; a component's domain. */
+  jid: Jid | undefined
+  /** The member that owns `jid`. */
+  core: MemberId = ''
+  /** The host that this stream is for, once its header was accepted. */
+  host: Jid | undefined
+  lang = ''
+  streamId = ''
+  /** Whom the peer says it is, as it goes into our header. */
+  peer: string | undefined
+  /** State that ends with the negotiation. */
+  negotiation: Negotiation | undefined = new Negotiation()
+  protected isHeaderSent = false
+  protected holds = 0
+  private hasLeft = false
+  private budgetBytes: number
+  private budgetMs: number
+
+  constructor(hub: Hub, service: StreamService, address: string) {
+    this.id = hub.nextConn()
+    this.hub = hub
+    this.service = service
+    this.address = address
+    this.acceptedMs = hub.ports.clock.monotonic()
+    this.deadlineMs = this.acceptedMs + hub.config.timeouts.negotiationMs
+    this.lastInputMs = this.acceptedMs
+    this.budgetBytes = hub.config.limits.inputBurstBytesMax
+    this.budgetMs = this.acceptedMs
+  }
+
+  // ------------------------------------------------------------------------------------ what a transport provides
+
+  /** Writes our header. */
+  protected abstract writeHeader(header: OwnHeader): void
+  /** Writes a stream error. */
+  protected abstract writeFault(fault: StreamFault): void
+  /** Writes our close tag. */
+  protected abstract writeClose(): void
+  /** Writes one element of the stream level: features, SASL, TLS. Its default namespace, if any, is declared in it or is content. */
+  abstract sendControl(wire: string): void
+  /** Writes one stanza. */
+  abstract sendStanza(wire: string): void
+  /** Hands what was gathered to the network. */
+  abstract flush(): void
+  /** Flushes, then ends our direction. */
+  protected abstract endOutput(): void
+  /** Gives the connection up at once. */
+  abstract destroy(): void
+  /** Reading stops when `holds` becomes non-zero and goes on when it is zero again. */
+  protected abstract applyHolds(): void
+  /** Expects a new header on the same transport (RFC 6120 §6.4.6). */
+  abstract restart(): void
+  /** Bytes gathered and not taken by the network. */
+  abstract get queuedBytes(): number
+  /** Bounds for what is read from now on. */
+  abstract setLimits(limits: XmlLimits): void
+  /** Writes something that means nothing, to keep middleboxes awake. */
+  protected abstract writeKeepalive(): void
+
+  // ------------------------------------------------------------------------------------ input
+
+  get isOpen(): boolean {
+    return this.stage !== 'closing' && this.stage !== 'closed'
+  }
+
+  /** Notes input for idle detection and the rate limit. */
+  protected noteInput(bytes: number): void {
+    this.lastInputMs = this.hub.nowMs
+    this.probedMs = 0
+    this.hub.metrics.bytesIn.add(bytes)
+    if (this.stage !== 'bound') this.countPreAuth(bytes)
+    else if (this.hub.config.limits.inputBytesPerSecondMax > 0) this.spendBudget(bytes)
+  }
+
+  private countPreAuth(bytes: number): void {
+    const { negotiation } = this
+    if (negotiation === undefined || !this.isOpen) return
+    negotiation.bytes += bytes
+    if (negotiation.bytes > this.hub.config.limits.preAuthBytesMax) {
+      this.fail({ condition: 'policy-violation', text: 'too much sent before authentication' })
+    }
+  }
+
+  private spendBudget(bytes: number): void {
+    this.budgetBytes -= bytes
+    if (this.budgetBytes >= 0 || (this.holds & HOLD_RATE) !== 0) return
+    this.refill(this.hub.ports.clock.monotonic())
+    if (this.budgetBytes >= 0) return
+    this.hold(HOLD_RATE)
+    this.hub.throttle(this)
+  }
+
+  private refill(nowMs: number): void {
+    const { inputBytesPerSecondMax, inputBurstBytesMax } = this.hub.config.limits
+    const earned = ((nowMs - this.budgetMs) / 1000) * inputBytesPerSecondMax
+    this.budgetBytes = Math.min(inputBurstBytesMax, this.budgetBytes + earned)
+    this.budgetMs = nowMs
+  }
+
+  /** After a throttle: reads on if the budget allows. */
+  onBudget(nowMs: number): void {
+    this.refill(nowMs)
+    if (this.budgetBytes >= 0 || this.hub.config.limits.inputBytesPerSecondMax === 0) this.release(HOLD_RATE)
+    else this.hub.throttle(this)
+  }
+
+  /** An element of the peer. */
+  protected receive(frame: Frame): void {
+    if (this.isOpen) this.service.element(this, frame)
+  }
+
+  /** The peer's close tag. */
+  protected peerClosed(): void {
+    if (this.stage === 'closed') return
+    if (this.stage !== 'closing') {
+      this.leave('closed')
+      this.openIfNeeded()
+      this.writeClose()
+      this.startClosing()
+    }
+    this.endOutput()
+  }
+
+  /** What reading the peer's bytes threw. */
+  protected onReadError(error: unknown): void {
+    if (error instanceof XmlError) {
+      this.fail({ condition: error.condition, text: error.message })
+      return
+    }
+    this.hub.ports.log.error('stream-defect', { conn: this.id, error })
+    this.fail({ condition: 'internal-server-error' })
+  }
+
+  /** Stops reading for a reason (`HOLD_…`). */
+  hold(reason: number): void {
+    this.holds |= reason
+    this.applyHolds()
+  }
+
+  /** The reason is gone; reads on when it was the last. */
+  release(reason: number): void {
+    if ((this.holds & reason) === 0) return
+    this.holds &= ~reason
+    this.applyHolds()
+  }
+
+  // ------------------------------------------------------------------------------------ output
+
+  /** Answers the peer's header. */
+  open(): void {
+    this.isHeaderSent = true
+    this.streamId = this.hub.ports.random.id()
+    this.writeHeader({ id: this.streamId, from: (this.host ?? this.hub.defaultHost).domainpart, to: this.peer })
+  }
+
+  /** Forgets that a header was sent: the next one belongs to a new stream. */
+  protected reopen(): void {
+    this.isHeaderSent = false
+    this.stage = 'header'
+  }
+
+  // RFC 6120 §4.9.1.2: whatever goes wrong is said inside a stream.
+  private openIfNeeded(): void {
+    if (!this.isHeaderSent) this.open()
+  }
+
+  /** A stanza from the core. */
+  deliver(wire: string): void {
+    if (this.stage === 'bound') this.sendStanza(wire)
+  }
+
+  /** The peer does not read what it is sent. */
+  protected overflow(): void {
+    this.hub.metrics.overflows.add(1)
+    this.out = ''
+    this.fail({ condition: 'policy-violation', text: 'too much output waits to be read' })
+    // The error stands behind a full buffer; a peer that reads again within the close time-out still gets it.
+  }
+
+  // ------------------------------------------------------------------------------------ end
+
+  /** Ends the stream with an error (RFC 6120 §4.9). */
+  fail(fault: StreamFault): void {
+    if (!this.isOpen) return
+    this.leave('lost')
+    this.hub.metrics.streamError(fault.condition)
+    if (this.hub.ports.log.isDebug) {
+      this.hub.ports.log.debug('stream-error', { conn: this.id, address: this.address, ...fault })
+    }
+    this.openIfNeeded()
+    this.writeFault(fault)
+    this.writeClose()
+    this.startClosing()
+    this.endOutput()
+  }
+
+  /** Ends the stream because the core says so, which therefore is not told. */
+  closeByCore(fault: StreamFault | undefined): void {
+    this.hasLeft = true
+    if (fault !== undefined) this.fail(fault)
+    else this.close()
+  }
+
+  /** Ends the stream in order: our close tag, then the peer's. */
+  close(): void {
+    if (!this.isOpen) return
+    this.leave('closed')
+    this.openIfNeeded()
+    this.writeClose()
+    this.startClosing()
+    this.hub.markDirty(this)
+  }
+
+  private startClosing(): void {
+    this.stage = 'closing'
+    this.negotiation = undefined
+    this.deadlineMs = this.hub.ports.clock.monotonic() + this.hub.config.timeouts.closeMs
+    this.hub.attend(this)
+    // Whatever held the input, the peer's close tag is wanted now.
+    this.holds = 0
+    this.applyHolds()
+  }
+
+  /** The connection no longer counts; for transports whose accept counted it. */
+  protected released(): void {}
+
+  /** Silence after which something meaningless is sent; 0 never. */
+  protected get keepaliveMs(): number {
+    return this.hub.config.timeouts.keepaliveMs
+  }
+
+  /** The transport is gone. */
+  protected lost(): void {
+    if (this.stage === 'closed') return
+    this.leave('lost')
+    this.stage = 'closed'
+    this.out = ''
+    this.negotiation?.abandon()
+    this.negotiation = undefined
+    this.hub.remove(this)
+    this.released()
+  }
+
+  private leave(reason: 'closed' | 'lost'): void {
+    if (this.hasLeft || this.stage !== 'bound') return
+    this.hasLeft = true
+    this.service.gone(this, reason)
+  }
+
+  // ------------------------------------------------------------------------------------ time
+
+  /** `deadlineMs` has come. */
+  onDeadline(): void {
+    if (this.isOpen) this.fail({ condition: 'connection-timeout' })
+    else this.destroy()
+  }
+
+  /** A bound connection is visited: how long has it been silent? */
+  onVisit(nowMs: number): void {
+    const { idleMs, probeMs } = this.hub.config.timeouts
+    const { keepaliveMs } = this
+    const silentMs = nowMs - this.lastInputMs
+    if (this.probedMs !== 0) {
+      if (nowMs - this.probedMs >= probeMs) this.fail({ condition: 'connection-timeout' })
+    } else if (idleMs > 0 && silentMs >= idleMs) {
+      this.probedMs = nowMs
+      this.service.probe(this)
+    } else if (keepaliveMs > 0 && silentMs >= keepaliveMs && nowMs - this.keptMs >= keepaliveMs) {
+      this.keptMs = nowMs
+      this.writeKeepalive()
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/** What SASL mechanisms ask about accounts, asked of the core over the bus. */
+import type { Jid } from '@rollcall/jid'
+import type { SaslCredentials, SaslVerdict, ScramHash, ScramKeys } from '@rollcall/stream'
+import type { Hub } from './hub.ts'
+import type { VerifyResult } from '../protocol/messages.ts'
+
+/** One per connection that authenticates, for its `address`. */
+export class BusCredentials implements SaslCredentials {
+  readonly #hub: Hub
+  readonly #host: Jid
+  readonly #address: string
+
+  constructor(hub: Hub, host: Jid, address: string) {
+    this.#hub = hub
+    this.#host = host
+    this.#address = address
+  }
+
+  async lockoutMs(account: Jid): Promise<number> {
+    const reply = await this.#hub.request(account, { kind: 'check-lockout', account }) as { readonly waitMs: number }
+    return reply.waitMs
+  }
+
+  async scramKeys(account: Jid, hash: ScramHash): Promise<ScramKeys> {
+    return await this.#hub.request(account, { kind: 'scram-keys', account, hash }) as ScramKeys
+  }
+
+  async verifyPassword(account: Jid, password: string): Promise<boolean> {
+    const reply = await this.#hub.request(account, { kind: 'verify-password', account, password }) as VerifyResult
+    return reply.isValid
+  }
+
+  async report(account: Jid, isSuccess: boolean): Promise<SaslVerdict> {
+    return await this.#hub.request(account, { kind: 'report-auth', account, isSuccess, address: this.#address }) as SaslVerdict
+  }
+
+  async createAnonymous(host: string): Promise<Jid> {
+    return await this.#hub.request(this.#host, { kind: 'create-anonymous', host }) as Jid
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * The edge: sockets on one side, bus messages on the other, and nothing it knows about users in between.
+ *
+ * It does not attach itself to the bus, because a member that is edge and core has one handler: the caller passes what
+ * is addressed to edges to `receive`.
+ */
+import type { Socket } from 'node:net'
+import type { MemberId, Metrics } from '@rollcall/ports'
+import type { CoreToEdge, ServerMessage } from '../protocol/messages.ts'
+import { Certificates } from './certificates.ts'
+import { ClientStream } from './client-stream.ts'
+import { ComponentStream } from './component-stream.ts'
+import type { EdgeConfig } from './config.ts'
+import type { Stage } from './connection.ts'
+import { EdgeMetrics } from './edge-metrics.ts'
+import { HttpFront } from './http-front.ts'
+import type { HttpRoute } from './http-routes.ts'
+import { Hub } from './hub.ts'
+import type { HubPorts } from './hub.ts'
+import { Listeners } from './listeners.ts'
+import type { BoundListener } from './listeners.ts'
+import { isStreamErrorCondition } from './stream-wire.ts'
+import type { StreamFault } from './stream-wire.ts'
+import { TcpConnection } from './tcp-connection.ts'
+import { TlsAcceptor } from './tls-acceptor.ts'
+
+export interface EdgePorts extends HubPorts {
+  readonly config: EdgeConfig
+  readonly metrics: Metrics
+  /** Served over HTTP beside WebSocket, BOSH and host-meta: the chat page, administration. First match wins. */
+  readonly routes?: readonly HttpRoute[]
+}
+
+/** What main needs of an edge. */
+export interface Edge {
+  /** Loads certificates and opens the ports; rejects with `CertificateError` or `ListenError`, then nothing is open. */
+  start(): Promise<void>
+  /** Stops accepting, tells clients (`system-shutdown`), waits for their output and close tags, `drainMs` at most. */
+  drain(): Promise<void>
+  /** Gives up what is left, at once. */
+  stop(): Promise<void>
+  /** New limits, time-outs, hosts, certificates; listeners stay. Rejects with `CertificateError`, then the old config stays. */
+  reload(config: EdgeConfig): Promise<void>
+  /** One-way messages of cores to this edge; others are ignored. */
+  receive(from: MemberId, message: ServerMessage): void
+  /** Stops (or resumes) reading all clients: for a core that cannot keep up. */
+  setReadsHeld(isHeld: boolean): void
+  readonly listeners: readonly BoundListener[]
+  readonly connectionCount: number
+}
+
+const STAGES: readonly Stage[] = ['header', 'negotiating', 'authenticated', 'bound', 'closing']
+const TRANSPORTS = ['tcp', 'tls', 'websocket', 'bosh'] as const
+
+/** An edge over the given ports; nothing happens before `start`. */
+export function createEdge(ports: EdgePorts): Edge {
+  return new RunningEdge(ports)
+}
+
+class RunningEdge implements Edge {
+  readonly #hub: Hub
+  readonly #certificates: Certificates
+  readonly #xmppTls: TlsAcceptor
+  readonly #httpTls: TlsAcceptor
+  readonly #listeners: Listeners
+  readonly #clients: ClientStream
+  readonly #components: ComponentStream
+  readonly #http: HttpFront
+  #drained: (() => void) | undefined
+
+  constructor(ports: EdgePorts) {
+    const metrics = new EdgeMetrics(ports.metrics)
+    this.#hub = new Hub(ports.config, ports, metrics)
+    this.#certificates = new Certificates(ports.config.tls, ports)
+    const tlsPorts = {
+      certificates: this.#certificates, metrics, now: () => ports.clock.monotonic(),
+      handshakeTimeoutMs: ports.config.timeouts.negotiationMs,
+    }
+    this.#xmppTls = new TlsAcceptor(tlsPorts, 'xmpp-client', true)
+    this.#httpTls = new TlsAcceptor(tlsPorts, 'http/1.1', false)
+    this.#clients = new ClientStream(this.#hub)
+    this.#components = new ComponentStream(this.#hub)
+    this.#http = new HttpFront(this.#hub, this.#clients, ports.routes ?? [])
+    this.#certificates.onChange(() => {
+      this.#xmppTls.reload()
+      this.#httpTls.reload()
+    })
+    this.#listeners = new Listeners(this.#hub, {
+      'client': (socket, address) => this.#acceptClient(socket, address),
+      'client-tls': (socket, address) => this.#acceptClientTls(socket, address),
+      'component': (socket, address) => this.#acceptComponent(socket, address),
+      'http': (socket, address) => this.#http.accept(socket, address),
+      'https': (socket, address) => this.#acceptHttps(socket, address),
+    })
+    this.#observe(metrics)
+  }
+
+  get listeners(): readonly BoundListener[] {
+    return this.#listeners.bound
+  }
+
+  get connectionCount(): number {
+    return this.#hub.connections.size
+  }
+
+  async start(): Promise<void> {
+    const { config } = this.#hub
+    await this.#certificates.load(config.hosts, config.tls)
+    await this.#listeners.open(config.listeners)
+    this.#certificates.watch()
+    this.#hub.start()
+    this.#http.start()
+  }
+
+  async drain(): Promise<void> {
+    this.#hub.isDraining = true
+    await this.#listeners.close()
+    const { clock } = this.#hub.ports
+    for (const connection of this.#hub.connections.values()) connection.fail({ condition: 'system-shutdown' })
+    if (this.#hub.connections.size === 0) return
+    await new Promise<void>((resolve) => {
+      const limit = clock.after(this.#hub.config.timeouts.drainMs, resolve)
+      const look = clock.every(DRAIN_LOOK_MS, () => {
+        if (this.#hub.connections.size === 0) resolve()
+      })
+      this.#drained = () => {
+        limit.cancel()
+        look.cancel()
+      }
+    })
+    this.#drained?.()
+  }
+
+  async stop(): Promise<void> {
+    this.#hub.isDraining = true
+    await this.#listeners.close()
+    this.#certificates.unwatch()
+    this.#hub.stop()
+    for (const connection of this.#hub.connections.values()) connection.destroy()
+    this.#http.stop()
+  }
+
+  async reload(config: EdgeConfig): Promise<void> {
+    await this.#certificates.load(config.hosts, config.tls)
+    this.#hub.configure(config)
+    this.#hub.ports.log.info('edge-reloaded', { hosts: config.hosts })
+  }
+
+  receive(_from: MemberId, message: ServerMessage): void {
+    const edgeMessage = message as CoreToEdge
+    switch (edgeMessage.kind) {
+      case 'deliver':
+        this.#hub.connections.get(edgeMessage.conn)?.deliver(edgeMessage.wire)
+        return
+      case 'close-stream':
+        this.#hub.connections.get(edgeMessage.conn)?.closeByCore(faultOf(edgeMessage.condition, edgeMessage.text))
+        return
+      case 'host-info-changed':
+        this.#hub.forgetHosts()
+        return
+      default:
+    }
+  }
+
+  setReadsHeld(isHeld: boolean): void {
+    this.#hub.setReadsHeld(isHeld)
+  }
+
+  #acceptClient(socket: Socket, address: string): void {
+    const connection = new TcpConnection(this.#hub, this.#clients, address, socket, this.#startTls)
+    this.#hub.add(connection)
+    connection.startPlain()
+  }
+
+  /** STARTTLS: one function for all connections. */
+  readonly #startTls = (connection: TcpConnection, socket: Socket, host: string | undefined): void => {
+    this.#xmppTls.accept(socket, host ?? this.#hub.defaultHost.domainpart, (secure) => connection.secured(secure))
+  }
+
+  #acceptClientTls(socket: Socket, address: string): void {
+    const connection = new TcpConnection(this.#hub, this.#clients, address, socket, undefined)
+    this.#hub.add(connection)
+    connection.startHandshake()
+    this.#startTls(connection, socket, undefined)
+  }
+
+  #acceptComponent(socket: Socket, address: string): void {
+    const connection = new TcpConnection(this.#hub, this.#components, address, socket, undefined)
+    this.#hub.add(connection)
+    connection.startPlain()
+  }
+
+  #acceptHttps(socket: Socket, address: string): void {
+    socket.on('error', () => socket.destroy())
+    this.#http.count(socket, address)
+    this.#httpTls.accept(socket, this.#hub.defaultHost.domainpart, (secure) => this.#http.acceptCounted(secure))
+  }
+
+  #observe(metrics: EdgeMetrics): void {
+    const { connections } = this.#hub
+    for (const transport of TRANSPORTS) {
+      for (const stage of STAGES) {
+        metrics.observe('edge_connections', 'Connections by transport and stage.', () => {
+          let count = 0
+          for (const connection of connections.values()) if (connection.transport === transport && connection.stage === stage) count++
+          return count
+        }, { transport, stage })
+      }
+    }
+    metrics.observe('edge_output_queue_bytes', 'Bytes that wait for peers to read.', () => {
+      let bytes = 0
+      for (const connection of connections.values()) bytes += connection.queuedBytes
+      return bytes
+    })
+    metrics.observe('edge_addresses', 'Addresses remembered for limits.', () => this.#hub.guard.size)
+    for (const host of this.#hub.config.hosts) {
+      metrics.observe('edge_certificate_seconds_left', 'Until the certificate ends.', () => this.#certificates.secondsLeft(host), { host })
+    }
+  }
+}
+
+/** How often a drain looks whether it is done. */
+const DRAIN_LOOK_MS = 50
+
+/** '' is an end in order; `see-other-host` has the host in its text; what RFC 6120 does not define is `undefined-condition`. */
+function faultOf(condition: string, text: string | undefined): StreamFault | undefined {
+  if (condition === '') return undefined
+  if (condition === 'see-other-host') return text === undefined ? { condition: 'reset' } : { condition, otherHost: text }
+  const known = isStreamErrorCondition(condition) ? condition : 'undefined-condition'
+  return text === undefined ? { condition: known } : { condition: known, text }
+}

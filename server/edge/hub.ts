@@ -1,0 +1,211 @@
+/**
+ * All connections of one edge, and everything they share: ports, limits, the flush list and the sweep.
+ *
+ * Output is gathered per connection and written once per turn: whoever has something to write is put on one list, which
+ * `clock.soon` empties. Time-outs need no timers: connections with a deadline (negotiating, closing) are few and looked
+ * at on every sweep; the others are visited in slices, for silence only.
+ */
+import { parseJid } from '@rollcall/jid'
+import type { Jid } from '@rollcall/jid'
+import type { Bus, Clock, Log, MemberId, Random, Timer } from '@rollcall/ports'
+import type { SaslCrypto } from '@rollcall/stream'
+import type { XmlLimits } from '@rollcall/xml'
+import type { HostInfo, ServerMessage } from '../protocol/messages.ts'
+import type { Placement } from '../protocol/placement.ts'
+import { AddressGuard } from './address-guard.ts'
+import type { EdgeConfig } from './config.ts'
+import { HOLD_EDGE } from './connection.ts'
+import type { Connection } from './connection.ts'
+import type { EdgeMetrics } from './edge-metrics.ts'
+
+/** What the edge is given. */
+export interface HubPorts {
+  readonly bus: Bus<ServerMessage>
+  readonly placement: Placement
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly crypto: SaslCrypto
+}
+
+/** A full round over the silent connections takes this many sweeps. */
+const SLICES = 10
+/** Hosts remembered as not served, so that a wrong name costs the core one question. */
+const UNKNOWN_HOSTS_MAX = 1000
+
+export class Hub {
+  readonly ports: HubPorts
+  readonly metrics: EdgeMetrics
+  readonly guard: AddressGuard
+  readonly connections = new Map<number, Connection>()
+  config: EdgeConfig
+  preAuthLimits: XmlLimits
+  stanzaLimits: XmlLimits
+  componentLimits: XmlLimits
+  /** The host that answers where no served one was named. */
+  defaultHost: Jid
+  /** A reading of the monotonic clock, at most one sweep old: good enough for silence. */
+  nowMs: number
+  isDraining = false
+  readonly #attended = new Set<Connection>()
+  readonly #hostInfos = new Map<string, HostInfo | null>()
+  #dirty: Connection[] = []
+  #throttled: Connection[] = []
+  #lastConn = 0
+  #round: Iterator<Connection> | undefined
+  #sweeps = 0
+  #timer: Timer | undefined
+
+  constructor(config: EdgeConfig, ports: HubPorts, metrics: EdgeMetrics) {
+    this.ports = ports
+    this.metrics = metrics
+    this.guard = new AddressGuard(config.limits, config.authBackoff)
+    this.config = config
+    this.preAuthLimits = preAuthLimits(config)
+    this.stanzaLimits = stanzaLimits(config, config.limits.stanzaBytesMax)
+    this.componentLimits = stanzaLimits(config, config.limits.componentStanzaBytesMax)
+    this.defaultHost = parseJid(config.hosts[0] ?? 'localhost')
+    this.nowMs = ports.clock.monotonic()
+  }
+
+  configure(config: EdgeConfig): void {
+    this.config = config
+    this.guard.configure(config.limits, config.authBackoff)
+    this.preAuthLimits = preAuthLimits(config)
+    this.stanzaLimits = stanzaLimits(config, config.limits.stanzaBytesMax)
+    this.componentLimits = stanzaLimits(config, config.limits.componentStanzaBytesMax)
+    this.defaultHost = parseJid(config.hosts[0] ?? 'localhost')
+    this.forgetHosts()
+  }
+
+  start(): void {
+    this.#timer ??= this.ports.clock.every(this.config.timeouts.sweepMs, () => this.#sweep())
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+
+  /** A number for a new connection; never reused. */
+  nextConn(): number {
+    return ++this.#lastConn
+  }
+
+  /** Takes a connection in; it has a deadline until it calls `relax`. */
+  add(connection: Connection): void {
+    this.connections.set(connection.id, connection)
+    this.#attended.add(connection)
+  }
+
+  remove(connection: Connection): void {
+    this.connections.delete(connection.id)
+    this.#attended.delete(connection)
+  }
+
+  /** The connection's `deadlineMs` counts from now on. */
+  attend(connection: Connection): void {
+    if (this.connections.get(connection.id) === connection) this.#attended.add(connection)
+  }
+
+  /** The connection has no deadline any more, only silence is watched. */
+  relax(connection: Connection): void {
+    this.#attended.delete(connection)
+  }
+
+  /** Puts the connection on the list of those flushed at the end of this turn. */
+  markDirty(connection: Connection): void {
+    if (connection.isDirty) return
+    connection.isDirty = true
+    if (this.#dirty.push(connection) === 1) this.ports.clock.soon(this.#flushAll)
+  }
+
+  /** The connection sends too fast: it is read again after the next sweep that finds its budget positive. */
+  throttle(connection: Connection): void {
+    this.metrics.throttles.add(1)
+    this.#throttled.push(connection)
+  }
+
+  /** What the core says about a host, from memory or by asking; undefined when it is not served. Rejects when no core answers. */
+  hostInfo(host: Jid): HostInfo | undefined | Promise<HostInfo | undefined> {
+    const known = this.#hostInfos.get(host.domainpart)
+    if (known !== undefined) return known ?? undefined
+    return this.#askHost(host)
+  }
+
+  /** Stops or resumes reading all bound connections. */
+  setReadsHeld(isHeld: boolean): void {
+    for (const connection of this.connections.values()) {
+      if (!isHeld) connection.release(HOLD_EDGE)
+      else if (connection.stage === 'bound') connection.hold(HOLD_EDGE)
+    }
+  }
+
+  forgetHosts(): void {
+    this.#hostInfos.clear()
+  }
+
+  /** Asks the core that owns the entity. */
+  request(entity: Jid, message: ServerMessage): Promise<unknown> {
+    const { bus, placement } = this.ports
+    return bus.request(placement.memberOf(entity), message, this.config.timeouts.coreMs)
+  }
+
+  send(member: MemberId, message: ServerMessage): void {
+    this.ports.bus.send(member, message)
+  }
+
+  async #askHost(host: Jid): Promise<HostInfo | undefined> {
+    const info = await this.request(host, { kind: 'host-info', host: host.domainpart }) as HostInfo | undefined
+    if (this.#hostInfos.size >= UNKNOWN_HOSTS_MAX + this.config.hosts.length) this.#hostInfos.clear()
+    this.#hostInfos.set(host.domainpart, info ?? null)
+    return info ?? undefined
+  }
+
+  readonly #flushAll = (): void => {
+    const batch = this.#dirty
+    this.#dirty = []
+    for (const connection of batch) {
+      connection.isDirty = false
+      connection.flush()
+    }
+  }
+
+  #sweep(): void {
+    this.nowMs = this.ports.clock.monotonic()
+    for (const connection of this.#attended) {
+      if (this.nowMs >= connection.deadlineMs) connection.onDeadline()
+    }
+    const throttled = this.#throttled
+    this.#throttled = []
+    for (const connection of throttled) connection.onBudget(this.nowMs)
+    this.#visitSlice()
+    if (++this.#sweeps % 60 === 0) this.guard.sweep(this.nowMs)
+  }
+
+  #visitSlice(): void {
+    let left = Math.ceil(this.connections.size / SLICES)
+    while (left-- > 0) {
+      this.#round ??= this.connections.values()
+      const { done, value } = this.#round.next()
+      if (done === true) {
+        this.#round = undefined
+        return
+      }
+      if (value.stage === 'bound') value.onVisit(this.nowMs)
+    }
+  }
+}
+
+function preAuthLimits({ limits }: EdgeConfig): XmlLimits {
+  return { elementBytesMax: limits.preAuthElementBytesMax, depthMax: 8, attributesMax: 24, childrenMax: 100 }
+}
+
+function stanzaLimits({ limits }: EdgeConfig, elementBytesMax: number): XmlLimits {
+  return {
+    elementBytesMax,
+    depthMax: limits.stanzaDepthMax,
+    attributesMax: limits.stanzaAttributesMax,
+    childrenMax: limits.stanzaNodesMax,
+  }
+}

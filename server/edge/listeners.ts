@@ -1,0 +1,120 @@
+/**
+ * The ports an edge listens on, and what happens to a socket between accept and its first byte: limits, then the
+ * transport that the port is for.
+ */
+import { createServer } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import { plainAddress } from './address-guard.ts'
+import type { ListenerConfig, ListenerKind } from './config.ts'
+import type { Hub } from './hub.ts'
+import { NS_COMPONENT, streamErrorWire, streamHeaderWire } from './stream-wire.ts'
+import { NS_CLIENT } from '@rollcall/stanza'
+
+/** Takes over a socket that passed the limits; whoever takes it calls `hub.guard.leave(address)` when it is gone. */
+export type Acceptor = (socket: Socket, address: string) => void
+
+/** A port that could not be opened. */
+export class ListenError extends Error {
+  readonly listener: ListenerConfig
+  /** The system's code, for instance `EADDRINUSE` or `EACCES`. */
+  readonly code: string
+
+  constructor(listener: ListenerConfig, cause: Error & { readonly code?: string }) {
+    super(`cannot listen on ${listener.address} port ${listener.port}: ${cause.message}`, { cause })
+    this.name = 'ListenError'
+    this.listener = listener
+    this.code = cause.code ?? 'unknown'
+  }
+}
+
+/** Where a listener really listens. */
+export interface BoundListener {
+  readonly kind: ListenerKind
+  readonly address: string
+  readonly port: number
+}
+
+/** Connections waiting to be accepted. */
+const BACKLOG = 1024
+
+export class Listeners {
+  readonly #hub: Hub
+  readonly #acceptors: Readonly<Record<ListenerKind, Acceptor>>
+  readonly #servers: { readonly server: Server; readonly kind: ListenerKind }[] = []
+
+  constructor(hub: Hub, acceptors: Readonly<Record<ListenerKind, Acceptor>>) {
+    this.#hub = hub
+    this.#acceptors = acceptors
+  }
+
+  /** Opens every port; rejects with `ListenError` for the first that fails, with none left open. */
+  async open(configs: readonly ListenerConfig[]): Promise<void> {
+    try {
+      for (const config of configs) this.#servers.push({ server: await this.#listen(config), kind: config.kind })
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  /** Stops accepting; sockets that are open stay so. */
+  async close(): Promise<void> {
+    const servers = this.#servers.splice(0)
+    await Promise.all(servers.map(({ server }) => new Promise<void>((resolve) => {
+      server.close()
+      // A net.Server calls back only when its last socket is gone, which is not what is waited for.
+      resolve()
+    })))
+  }
+
+  get bound(): BoundListener[] {
+    return this.#servers.map(({ server, kind }) => {
+      const { address, port } = server.address() as AddressInfo
+      return { kind, address, port }
+    })
+  }
+
+  #listen(config: ListenerConfig): Promise<Server> {
+    const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 })
+    server.on('connection', (socket) => this.#connection(config.kind, socket))
+    return new Promise((resolve, reject) => {
+      const failed = (error: Error) => reject(new ListenError(config, error))
+      server.once('error', failed)
+      const { address: host, port, isShared: reusePort = false } = config
+      server.listen({ host, port, reusePort, backlog: BACKLOG }, () => {
+        server.off('error', failed)
+        server.on('error', (error) => this.#hub.ports.log.error('listener-failed', { kind: config.kind, port, error }))
+        resolve(server)
+      })
+    })
+  }
+
+  #connection(kind: ListenerKind, socket: Socket): void {
+    const { guard, ports, metrics, config, connections } = this.#hub
+    const address = plainAddress(socket.remoteAddress)
+    const isFull = connections.size >= config.limits.connectionsMax
+    if (isFull || !guard.enter(address, ports.clock.monotonic())) {
+      metrics.accepted(isFull ? 'full' : 'address-limit')
+      refuse(kind, socket, this.#hub)
+      return
+    }
+    metrics.accepted('accepted')
+    this.#acceptors[kind](socket, address)
+  }
+}
+
+/** Says `resource-constraint` where that costs one write, otherwise just closes. */
+function refuse(kind: ListenerKind, socket: Socket, hub: Hub): void {
+  socket.on('error', () => socket.destroy())
+  if (kind === 'client' || kind === 'component') {
+    const header = { id: hub.ports.random.id(), from: hub.defaultHost.domainpart, to: undefined }
+    const contentNs = kind === 'client' ? NS_CLIENT : NS_COMPONENT
+    const fault = streamErrorWire({ condition: 'resource-constraint', text: 'too many connections' })
+    hub.metrics.streamError('resource-constraint')
+    socket.end(`${streamHeaderWire(contentNs, header)}${fault}</stream:stream>`, 'latin1', () => socket.destroy())
+  } else if (kind === 'http') {
+    socket.end('HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => socket.destroy())
+  } else {
+    socket.destroy()
+  }
+}

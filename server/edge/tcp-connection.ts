@@ -1,0 +1,282 @@
+/**
+ * A stream over TCP, in clear or under TLS: bytes to frames and one write per turn.
+ *
+ * Sockets carry their connection under a symbol and share their listeners, so a connection costs no closures. STARTTLS
+ * swaps the socket under a living connection.
+ */
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { StreamFramer } from '@rollcall/xml'
+import type { Frame, FrameSink, StreamHeader, XmlLimits } from '@rollcall/xml'
+import type { Secured, Upgradable } from './client-stream.ts'
+import { Connection, HOLD_OUTPUT } from './connection.ts'
+import type { StreamService } from './connection.ts'
+import type { Hub } from './hub.ts'
+import type { OwnHeader, StreamFault } from './stream-wire.ts'
+import { NS_TLS, streamErrorWire, streamHeaderWire } from './stream-wire.ts'
+import { certificateIdentities, channelBindings } from './tls-facts.ts'
+
+const CONNECTION = Symbol('connection')
+type OwnedSocket = Socket & { [CONNECTION]?: TcpConnection }
+
+/** Starts TLS on a socket that has a connection; `TcpConnection.secured` is called when it is done. */
+export type StartTls = (connection: TcpConnection, socket: Socket, host: string | undefined) => void
+
+export class TcpConnection extends Connection implements FrameSink, Upgradable, Secured {
+  #socket: OwnedSocket
+  #tls: TLSSocket | undefined
+  readonly #framer: StreamFramer
+  readonly #startTls: StartTls | undefined
+  #isEnding = false
+  /** TLS runs its handshake on the socket. */
+  #isUpgrading = false
+
+  /** `startTls` is given where STARTTLS may be offered. */
+  constructor(hub: Hub, service: StreamService, address: string, socket: Socket, startTls: StartTls | undefined) {
+    super(hub, service, address)
+    this.#socket = socket
+    this.#framer = new StreamFramer(hub.preAuthLimits)
+    this.#startTls = startTls
+  }
+
+  get transport(): 'tcp' | 'tls' {
+    return this.#tls === undefined ? 'tcp' : 'tls'
+  }
+
+  get isSecure(): boolean {
+    return this.#tls !== undefined
+  }
+
+  /** Begins to read in clear. */
+  startPlain(): void {
+    this.#own(this.#socket)
+    this.#socket.on('data', onData)
+  }
+
+  /** Watches the socket while TLS runs its handshake on it. */
+  startHandshake(): void {
+    this.#isUpgrading = true
+    this.#own(this.#socket)
+  }
+
+  /** TLS is up: everything goes through `socket` from now on. */
+  secured(socket: TLSSocket): void {
+    if (this.stage === 'closed' || !this.isOpen) {
+      socket.destroy()
+      return
+    }
+    this.#isUpgrading = false
+    this.#disown(this.#socket)
+    this.#tls = socket
+    this.#socket = socket
+    this.#own(socket)
+    socket.on('data', onData)
+    this.applyHolds()
+  }
+
+  channelBindings(): ReadonlyMap<string, Uint8Array> {
+    return this.#tls === undefined ? new Map() : channelBindings(this.#tls)
+  }
+
+  certificateIdentities(): readonly string[] {
+    return this.#tls === undefined ? [] : certificateIdentities(this.#tls)
+  }
+
+  // ------------------------------------------------------------------------------------ STARTTLS
+
+  get mayUpgrade(): boolean {
+    return this.#startTls !== undefined && this.#tls === undefined && this.negotiation?.hasUpgraded === false
+  }
+
+  /** `<proceed/>`, then TLS (RFC 6120 §5.4.2.3). */
+  upgrade(): void {
+    // RFC 6120 §5.3.3: what follows <starttls/> in clear could be an attacker's, so nothing of it may live on.
+    const rest = this.#framer.takeRest()
+    if (rest.some((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) {
+      this.fail({ condition: 'policy-violation', text: 'data after starttls' })
+      return
+    }
+    this.sendControl(`<proceed xmlns='${NS_TLS}'/>`)
+    this.flush()
+    this.#socket.off('data', onData)
+    this.#socket.pause()
+    this.#isUpgrading = true
+    this.#framer.reset()
+    this.reopen()
+    this.#startTls?.(this, this.#socket, this.host?.domainpart)
+  }
+
+  // ------------------------------------------------------------------------------------ input
+
+  onBytes(chunk: Uint8Array): void {
+    this.noteInput(chunk.length)
+    try {
+      this.#framer.push(chunk, this)
+    } catch (error) {
+      this.onReadError(error)
+    }
+  }
+
+  streamOpen(header: StreamHeader): void {
+    if (this.isOpen) this.service.header(this, header)
+  }
+
+  element(frame: Frame): void {
+    this.receive(frame)
+  }
+
+  streamClose(): void {
+    this.peerClosed()
+  }
+
+  /** The peer ended its direction: without a close tag that is a loss. */
+  onEnd(): void {
+    if (this.stage === 'closing') {
+      this.endOutput()
+      return
+    }
+    this.lost()
+    this.#socket.destroy()
+  }
+
+  onGone(socket: Socket): void {
+    if (socket === this.#socket) this.lost()
+  }
+
+  protected override applyHolds(): void {
+    if (this.#isUpgrading) return
+    if (this.holds !== 0) {
+      this.#framer.pause()
+      this.#socket.pause()
+      return
+    }
+    try {
+      this.#framer.resume(this)
+    } catch (error) {
+      this.onReadError(error)
+    }
+    if (this.holds === 0 && !this.#isUpgrading) this.#socket.resume()
+  }
+
+  // ------------------------------------------------------------------------------------ output
+
+  protected override writeHeader(header: OwnHeader): void {
+    this.sendControl(streamHeaderWire(this.service.contentNs, header))
+  }
+
+  protected override writeFault(fault: StreamFault): void {
+    this.out += streamErrorWire(fault)
+  }
+
+  protected override writeClose(): void {
+    this.out += '</stream:stream>'
+  }
+
+  protected override released(): void {
+    this.hub.guard.leave(this.address)
+  }
+
+  protected override writeKeepalive(): void {
+    this.sendControl(' ')
+  }
+
+  override sendControl(wire: string): void {
+    this.out += wire
+    if (!this.isDirty) this.hub.markDirty(this)
+  }
+
+  override sendStanza(wire: string): void {
+    this.out += wire
+    if (!this.isDirty) this.hub.markDirty(this)
+    // Checked against the socket's own queue too, but only once per turn: see `flush`.
+    if (this.out.length > this.service.outputBytesMax()) this.overflow()
+  }
+
+  override flush(): void {
+    const { out } = this
+    const socket = this.#socket
+    if (out === '' || this.#isUpgrading) return
+    this.out = ''
+    if (socket.destroyed || !socket.writable) return
+    const waiting = socket.writableLength
+    if (this.stage === 'bound' && waiting + out.length > this.service.outputBytesMax()) {
+      this.overflow()
+      return
+    }
+    this.hub.metrics.bytesOut.add(out.length)
+    const isTaken = socket.write(out, 'latin1')
+    const isHigh = !isTaken && waiting + out.length > this.hub.config.limits.outputHighBytes
+    if (isHigh && this.isOpen && (this.holds & HOLD_OUTPUT) === 0) {
+      this.hold(HOLD_OUTPUT)
+      socket.once('drain', onDrain)
+    }
+  }
+
+  protected override endOutput(): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    if (this.#isUpgrading) {
+      // Nothing can be said in the middle of a TLS handshake.
+      this.#socket.destroy()
+      return
+    }
+    this.flush()
+    this.#socket.end()
+  }
+
+  override destroy(): void {
+    this.#socket.destroy()
+    this.lost()
+  }
+
+  override restart(): void {
+    this.#framer.reset()
+    this.reopen()
+  }
+
+  override get queuedBytes(): number {
+    return this.out.length + this.#socket.writableLength
+  }
+
+  override setLimits(limits: XmlLimits): void {
+    this.#framer.setLimits(limits)
+  }
+
+  // ------------------------------------------------------------------------------------ sockets
+
+  #own(socket: OwnedSocket): void {
+    socket[CONNECTION] = this
+    socket.on('error', onError)
+    socket.on('close', onClose)
+    socket.on('end', onEnd)
+  }
+
+  /** The raw socket under TLS keeps its error listener: an unheard error would end the process. */
+  #disown(socket: OwnedSocket): void {
+    socket[CONNECTION] = undefined
+    socket.off('data', onData)
+    socket.off('close', onClose)
+    socket.off('end', onEnd)
+  }
+}
+
+function onData(this: OwnedSocket, chunk: Uint8Array): void {
+  this[CONNECTION]?.onBytes(chunk)
+}
+
+function onEnd(this: OwnedSocket): void {
+  this[CONNECTION]?.onEnd()
+}
+
+function onDrain(this: OwnedSocket): void {
+  this[CONNECTION]?.release(HOLD_OUTPUT)
+}
+
+function onClose(this: OwnedSocket): void {
+  this[CONNECTION]?.onGone(this)
+}
+
+/** `close` follows and does the rest. */
+function onError(this: OwnedSocket): void {
+  this.destroy()
+}
