@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open as openFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -143,4 +143,37 @@ test('pages of an archive are read from an index in order, whatever the filters'
     assert.doesNotMatch(plan, /TEMP B-TREE/)
   }
   raw.close()
+})
+
+test('a damaged file rejects what it cannot read with io and still serves the rest', async () => {
+  const storage = await open()
+  await storage.write([{ op: 'keyval-set', store: 'k', owner: juliet, value: 'intact' }])
+  for (let at = 0; at < 20; at++) await storage.write(Array.from({ length: 50 }, (_, key) => set(`${at}-${key}`, 'v'.repeat(400))))
+  await storage.close()
+  const file = await openFile(join(folder, 'data.sqlite'), 'r+')
+  const { size } = await file.stat()
+  // The later half holds nothing but the map's leaves.
+  await file.write(Buffer.alloc(size / 2, 0xee), 0, size / 2, size / 2)
+  await file.close()
+  const again = await open()
+  const [all, kept] = await Promise.allSettled([again.mapAll('notes', juliet), again.keyvalGet('k', juliet)])
+  assert.equal(all.status === 'rejected' && (all.reason as StorageError).code, 'io')
+  assert.equal(kept.status === 'fulfilled' && kept.value, 'intact')
+  await again.write([{ op: 'keyval-set', store: 'k', owner: juliet, value: 'new' }])
+  assert.equal(await again.keyvalGet('k', juliet), 'new')
+})
+
+test('open twice is refused, a failed open can be tried again, and close is idempotent', async () => {
+  const path = join(folder, 'later', 'data.sqlite')
+  const storage = make({ path })
+  await storage.close()
+  await assert.rejects(storage.open(), { code: 'io' })
+  await mkdir(join(folder, 'later'))
+  await storage.open()
+  await assert.rejects(storage.open(), { code: 'conflict' })
+  await storage.write([set('a', 'b')])
+  await storage.close()
+  await storage.close()
+  await storage.open()
+  assert.equal(await storage.mapGet('notes', juliet, 'a'), 'b')
 })

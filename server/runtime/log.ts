@@ -27,8 +27,8 @@ export interface RuntimeLog extends Log {
   /** Takes effect at once, for children too. */
   setLevel(level: LogLevel): void
   readonly level: LogLevel
-  /** Writes what waits, synchronously: for the last lines of a process. */
-  flush(): void
+  /** Resolves when every line so far is written; await it before `process.exit`, which would lose or reorder the last ones. */
+  flush(): Promise<void>
 }
 
 interface Shared {
@@ -56,16 +56,13 @@ export function createLog(options: LogOptions = {}): RuntimeLog {
   return Object.defineProperties(log, {
     level: { get: () => LOG_LEVELS[shared.level]! },
     setLevel: { value: (level: LogLevel) => void (shared.level = LOG_LEVELS.indexOf(level)) },
-    flush: { value: () => options.destination === undefined && flushOutput(output) },
+    flush: { value: async () => (options.destination ? undefined : flushOutput(output)) },
   }) as RuntimeLog
 }
 
-function flushOutput(output: { flushSync(): void }): void {
-  try {
-    output.flushSync()
-  } catch {
-    // The reader is gone (EPIPE) or was never there: nobody is left to tell.
-  }
+async function flushOutput(output: { flush(callback: (error?: Error) => void): void }): Promise<void> {
+  // An error means that the reader is gone: nobody is left to tell.
+  await new Promise<void>(resolve => output.flush(() => resolve()))
 }
 
 function wrap(logger: Logger, shared: Shared): Log {

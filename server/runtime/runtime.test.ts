@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { recordingLog } from '@rollcall/testing'
@@ -74,6 +75,17 @@ test('a level change reaches children made before it', () => {
   log.setLevel('error')
   child.warn('hidden')
   assert.deepEqual(lines.map(line => (JSON.parse(line) as { event: string }).event), ['shown'])
+})
+
+test('what was logged before flush is on standard output, in order, when the process exits', () => {
+  const script = `const { createLog } = await import(${JSON.stringify(new URL('./index.ts', import.meta.url).href)})
+    const log = createLog()
+    for (let at = 0; at < 500; at++) log.info('line', { at })
+    await log.flush()
+    process.exit(0)`
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', timeout: 20_000 })
+  const numbers = stdout.trimEnd().split('\n').map(line => (JSON.parse(line) as { at: number }).at)
+  assert.deepEqual(numbers, Array.from({ length: 500 }, (_, at) => at), stderr)
 })
 
 test('the log never throws, whatever the fields', () => {
