@@ -19,7 +19,7 @@ import { defaultCoreLimits } from '../core/config.ts'
 import { createCore } from '../core/core.ts'
 import type { Core } from '../core/core.ts'
 import type { CredentialStore } from '../core/account-ports.ts'
-import type { BindReply, CoreToEdge, ServerMessage } from '../protocol/messages.ts'
+import type { BindReply, CoreToEdge, HostInfo, ServerMessage } from '../protocol/messages.ts'
 import { nodeHasher } from '../runtime/hasher.ts'
 import { singleMember } from '../protocol/placement.ts'
 import { ScriptedEntity } from './scripted-entity.ts'
@@ -131,6 +131,12 @@ export class TestHost {
     const reply = await this.#bus.request(CORE, { kind: 'register-component', domain, conn }, 10_000)
     if (!(reply as { isAccepted: boolean }).isAccepted) throw new Error(`Component ${domain} was refused`)
     return entity
+  }
+
+  /** Wire string of the stream features after authentication. */
+  async featuresAfterAuth(host = this.host): Promise<string> {
+    const info = (await this.#bus.request(CORE, { kind: 'host-info', host }, 10_000)) as HostInfo
+    return info.featuresAfterAuth
   }
 
   /** Ends a connection as the edge would report it. */
