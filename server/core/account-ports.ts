@@ -15,6 +15,7 @@ export interface CredentialStore {
   exists(jid: Jid): Promise<boolean>
   create(jid: Jid, password: string): Promise<void>
   setPassword(jid: Jid, password: string): Promise<void>
+  setDisabled(jid: Jid, isDisabled: boolean): Promise<void>
   verifyPassword(jid: Jid, password: string): Promise<boolean>
   list(host: string, after: Jid | undefined, limit: number): Promise<Jid[]>
   count(host: string): Promise<number>
@@ -87,6 +88,16 @@ export function accountAdminPort(ports: AdminPorts): AccountAdmin {
     async setPassword(jid, password) {
       await requireExisting(jid)
       await credentials.setPassword(jid, password)
+    },
+    async setDisabled(jid, isDisabled) {
+      await requireExisting(jid)
+      await credentials.setDisabled(jid, isDisabled)
+      if (!isDisabled) return
+      const sessions = registry.warm(jid.bare)?.sessions.values() ?? []
+      for (const session of [...sessions]) {
+        session.close('not-authorized', 'The account was disabled')
+        ports.binding.unbind(session, 'removed')
+      }
     },
     verifyPassword: (jid, password) => credentials.verifyPassword(jid, password),
     list: (host, after, limit) => credentials.list(host, after, limit),

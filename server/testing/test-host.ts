@@ -206,6 +206,8 @@ function memoryCredentials(initial: readonly Jid[]): CredentialStore {
     exists: (jid) => Promise.resolve(passwords.has(jid.bare.toString())),
     create: (jid, password) => Promise.resolve(void passwords.set(jid.bare.toString(), password)),
     setPassword: (jid, password) => Promise.resolve(void passwords.set(jid.bare.toString(), password)),
+    // Nobody authenticates here, so nothing asks.
+    setDisabled: () => Promise.resolve(),
     verifyPassword: (jid, password) => Promise.resolve(passwords.get(jid.bare.toString()) === password),
     list: (host, after, limit) => {
       const start = after?.toString() ?? ''

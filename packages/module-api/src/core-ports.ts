@@ -44,6 +44,8 @@ export interface AccountAdmin {
   /** Deletes the account with everything every module keeps, ends its sessions, tells its contacts. `item-not-found`. */
   remove(jid: Jid): Promise<void>
   setPassword(jid: Jid, password: string): Promise<void>
+  /** Ends the account's sessions and refuses its logins, or allows them again; nothing is deleted. `item-not-found`. */
+  setDisabled(jid: Jid, isDisabled: boolean): Promise<void>
   verifyPassword(jid: Jid, password: string): Promise<boolean>
   /** In text order, strictly after `after`. */
   list(host: string, after: Jid | undefined, limit: number): Promise<Jid[]>
