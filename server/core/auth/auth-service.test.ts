@@ -184,6 +184,14 @@ describe('accounts', () => {
   })
 })
 
+describe('the service', () => {
+  it('does not start with iterations whose keys nobody could log in with', async () => {
+    for (const iterations of [1, 4095, 10_000_001]) {
+      await assert.rejects(world({ iterations: { ...testConfig.iterations, 'SHA-1': iterations } }), RangeError)
+    }
+  })
+})
+
 describe('answers to the edge', () => {
   it('are given to messages about authentication only', async () => {
     const at = await world()

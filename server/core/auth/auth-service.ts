@@ -7,6 +7,7 @@
 import { jidOf, parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import type { Clock, CounterMetric, Log, Metrics, Random, StorageBackend } from '@rollcall/ports'
+import { SCRAM_ITERATIONS_MAX, SCRAM_ITERATIONS_MIN } from '@rollcall/stream'
 import type { SaslCrypto } from '@rollcall/stream'
 import { StanzaError } from '@rollcall/stanza'
 import type { AuthVerdict, ReportAuth, ServerMessage, VerifyResult } from '../../protocol/messages.ts'
@@ -54,8 +55,14 @@ export interface AuthService {
   settled(): Promise<void>
 }
 
+/** Throws `RangeError` when an iteration count is out of the bounds within which stored keys are accepted. */
 export function createAuthService(ports: AuthPorts): AuthService {
   const { config, clock } = ports
+  for (const [hash, iterations] of Object.entries(config.iterations)) {
+    if (iterations < SCRAM_ITERATIONS_MIN || iterations > SCRAM_ITERATIONS_MAX) {
+      throw new RangeError(`iterations of ${hash} must be ${SCRAM_ITERATIONS_MIN} to ${SCRAM_ITERATIONS_MAX}, not ${iterations}`)
+    }
+  }
   const credentials = new Credentials(ports)
   const lockout = new Lockout(config.lockout, () => clock.monotonic())
   const verdictOf = verdicts(ports, credentials, lockout)
