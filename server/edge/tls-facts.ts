@@ -14,16 +14,19 @@ const endPoints = new Map<string, Uint8Array | undefined>()
 /**
  * The channel bindings of a connection, strongest first. tls-exporter (RFC 9266) is offered on TLS 1.3 only: below, it
  * needs the extended master secret, which Node does not report. tls-unique exists up to TLS 1.2 (RFC 5929 §3).
+ *
+ * COMPAT(slixmpp ≤ 1.8, remove when Debian 12 is gone): such clients bind to tls-unique on TLS 1.3 too. It is answered
+ * but not advertised. The Finished message of TLS 1.3 is keyed by the handshake's own secrets and covers its transcript,
+ * so it does identify the connection; what RFC 9266 misses is a definition, not the property.
  */
 export function channelBindings(socket: TLSSocket): ReadonlyMap<string, Uint8Array> {
   const bindings = new Map<string, Uint8Array>()
   if (socket.getProtocol() === 'TLSv1.3') {
     bindings.set('tls-exporter', socket.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, NO_CONTEXT))
-  } else {
-    // The first Finished of the handshake: the client's in a full one, the server's in an abbreviated one.
-    const first = socket.isSessionReused() ? socket.getFinished() : socket.getPeerFinished()
-    if (first !== undefined) bindings.set('tls-unique', first)
   }
+  // The first Finished of the handshake: the client's in a full one, the server's in an abbreviated one.
+  const first = socket.isSessionReused() ? socket.getFinished() : socket.getPeerFinished()
+  if (first !== undefined) bindings.set('tls-unique', first)
   const certificate = socket.getX509Certificate()
   const endPoint = certificate === undefined ? undefined : serverEndPoint(certificate)
   if (endPoint !== undefined) bindings.set('tls-server-end-point', endPoint)

@@ -35,7 +35,10 @@ export function mechanismsFor(context: SaslContext): string[] {
 
 /** Types for `<sasl-channel-binding/>` (XEP-0440), empty when no -PLUS mechanism is offered: then send no such feature. */
 export function channelBindingTypesFor(context: SaslContext): string[] {
-  return hasPlus(context) && context.policy.scramHashes.length > 0 ? [...context.channelBindings.keys()] : []
+  if (!hasPlus(context) || context.policy.scramHashes.length === 0) return []
+  const types = [...context.channelBindings.keys()]
+  // RFC 9266 §3: where there is tls-exporter, tls-unique is not defined; it may be answered, not recommended.
+  return types.includes('tls-exporter') ? types.filter((type) => type !== 'tls-unique') : types
 }
 
 /** Starts a mechanism that `mechanismsFor` lists; undefined for any other, `refusalOf` then says why. */
