@@ -1,0 +1,10 @@
+/** The configuration: `loadConfig` and what it gives; the example, the references and the table of errors. */
+export { ConfigError, loadConfig } from './load.ts'
+export type { LoadOptions } from './load.ts'
+export { controlSocketOf } from './server-config.ts'
+export type { AdminConfig, LogConfig, ServerConfig, StorageConfig } from './server-config.ts'
+export { CONFIG_VARIABLE } from './environment.ts'
+export type { Environment } from './environment.ts'
+export type { Fault } from './raw.ts'
+export { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, errorReference, errorTable, isErrorCode, RollcallError } from './error-codes.ts'
+export type { ErrorCode } from './error-codes.ts'
