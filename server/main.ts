@@ -1,0 +1,130 @@
+/**
+ * Composition: the only file that names modules and backends, and the only one that makes the real ports.
+ */
+import { mkdirSync, readFileSync } from 'node:fs'
+import type { ServerControl } from '@rollcall/module-api'
+import type { Jid } from '@rollcall/jid'
+import type { Clock, Json, Log, Metrics, StorageBackend, WriteOp } from '@rollcall/ports'
+import { chatRoutes } from '../apps/chat/routes.ts'
+import { createLocalBus } from '../backends/bus-local/index.ts'
+import { MemoryStorage } from '../backends/storage-memory/index.ts'
+import { SqliteStorage } from '../backends/storage-sqlite/index.ts'
+import { rosterRows, rosterStore } from '../modules/roster/port.ts'
+import type { ServerConfig, StorageConfig } from './config/index.ts'
+import { demoAccounts, ensureDemo } from './demo.ts'
+import { modules } from './modules.generated.ts'
+import type { ServerMessage } from './protocol/messages.ts'
+import { nodeCrypto } from './runtime/crypto.ts'
+import { nodeHasher } from './runtime/hasher.ts'
+import { createLog, createMetrics, realClock, realRandom } from './runtime/index.ts'
+import type { RuntimeLog, RuntimeMetrics } from './runtime/index.ts'
+import { createServer } from './server.ts'
+import type { Server } from './server.ts'
+
+export { modules }
+
+const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string }
+
+/** What the server calls itself (XEP-0092). */
+export const software = { name: 'Rollcall', version: manifest.version }
+
+const MEMBER = 'member-1'
+
+/** The storage that the configuration names, not yet open. */
+export function makeStorage(config: StorageConfig, clock: Clock, metrics?: Metrics): StorageBackend {
+  if (config.kind === 'memory') return new MemoryStorage()
+  const { path, durability, cacheBytes, databaseBytesMax } = config
+  return new SqliteStorage({
+    path, clock, durability, cacheBytes,
+    ...(metrics === undefined ? {} : { metrics }),
+    ...(databaseBytesMax === undefined ? {} : { databaseBytesMax }),
+  })
+}
+
+/** Storage rows of rosters whose contacts are mutual, for imports. */
+export function rosterOps(clock: Clock): (account: Jid, contacts: readonly Jid[]) => readonly WriteOp[] {
+  return (account, contacts) => rosterRows(contacts, clock.now()).map(([key, row]) => {
+    // A row is JSON by its declaration; its interface type cannot say so.
+    const value = row as unknown as Json
+    return { op: 'map-set', store: rosterStore.storeName, owner: account.toString(), key, value }
+  })
+}
+
+/** The ports of one process. */
+export interface Runtime {
+  readonly log: RuntimeLog
+  readonly clock: Clock
+  readonly metrics: RuntimeMetrics
+}
+
+export function makeRuntime(config: ServerConfig): Runtime {
+  const isPretty = config.log.format === 'text' ? true : config.log.format === 'json' ? false : undefined
+  const log = createLog({ level: config.log.level, ...(isPretty === undefined ? {} : { isPretty }) })
+  return { log, clock: realClock(log), metrics: createMetrics() }
+}
+
+/** A server that is up: listeners open, storage open. */
+export interface RunningServer {
+  readonly server: Server
+  readonly storage: StorageBackend
+  readonly runtime: Runtime
+  /** New hosts' certificates, limits and log level; listeners and modules stay. Rejects and keeps the old on error. */
+  reload(config: ServerConfig): Promise<void>
+  /** Graceful end, storage included. Idempotent. */
+  stop(): Promise<void>
+}
+
+/** Opens storage, builds the member and its modules, makes the demo accounts if asked, and opens the listeners. */
+export async function startServer(config: ServerConfig, runtime: Runtime, control: ServerControl): Promise<RunningServer> {
+  const { log, clock, metrics } = runtime
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
+  const storage = makeStorage(config.storage, clock, metrics)
+  await storage.open()
+  try {
+    const server = await buildServer(config, runtime, storage, control)
+    if (config.isDemo) await ensureDemo(storage, clock, config.core.hosts[0] ?? 'localhost', rosterOps(clock))
+    await server.start()
+    return running(server, storage, runtime)
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+}
+
+function buildServer(config: ServerConfig, runtime: Runtime, storage: StorageBackend, control: ServerControl): Promise<Server> {
+  const { log, clock, metrics } = runtime
+  const bus = createLocalBus({ clock, log, metrics }).member<ServerMessage>(MEMBER)
+  return createServer({
+    edgeConfig: config.edge, coreConfig: config.core, authConfig: config.auth, software, modules,
+    routes: chatRoutes(() => chatSettings(config)),
+    bus, storage, clock, random: realRandom(), crypto: nodeCrypto, hasher: nodeHasher, log, metrics, control,
+  })
+}
+
+function running(server: Server, storage: StorageBackend, runtime: Runtime): RunningServer {
+  let stopped: Promise<void> | undefined
+  return {
+    server, storage, runtime,
+    async reload(config) {
+      await server.edge.reload(config.edge)
+      runtime.log.setLevel(config.log.level)
+    },
+    stop: () => stopped ??= stopAll(server, storage, runtime.log),
+  }
+}
+
+async function stopAll(server: Server, storage: StorageBackend, log: Log): Promise<void> {
+  await server.stop()
+  await storage.close()
+  log.info('server-stopped')
+}
+
+function chatSettings(config: ServerConfig) {
+  const isOpen = config.core.modules['registration']?.['isOpen'] === true
+  return {
+    host: config.core.hosts[0] ?? 'localhost',
+    websocketPath: config.edge.http.websocket.path,
+    isRegistrationOpen: isOpen,
+    ...(config.isDemo ? { demo: { accounts: demoAccounts, howToTurnOff: 'demo: off' } } : {}),
+  }
+}
