@@ -76,7 +76,7 @@ export interface RunningServer {
 
 /** Opens storage, builds the member and its modules, makes the demo accounts if asked, and opens the listeners. */
 export async function startServer(config: ServerConfig, runtime: Runtime, control: ServerControl): Promise<RunningServer> {
-  const { log, clock, metrics } = runtime
+  const { clock, metrics } = runtime
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
   const storage = makeStorage(config.storage, clock, metrics)
   await storage.open()
