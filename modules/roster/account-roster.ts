@@ -11,7 +11,7 @@
  * since, and then the whole roster is the answer.
  */
 import type { Jid } from '@rollcall/jid'
-import { RosterItem } from './roster-item.ts'
+import type { RosterItem } from './roster-item.ts'
 
 const EPOCH_MS = Date.UTC(2020, 0, 1)
 
@@ -69,7 +69,7 @@ export class AccountRoster {
   }
 
   /** Fills an empty roster at once; cheaper than one by one. */
-  fill(items: readonly RosterItem[], removedVersion: number): void {
+  populate(items: readonly RosterItem[], removedVersion: number): void {
     this.#items = items.toSorted((a, b) => (a.jid.toString() < b.jid.toString() ? -1 : 1))
     this.#version = this.#removedVersion = removedVersion
     for (const item of items) {

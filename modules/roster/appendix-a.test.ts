@@ -1,6 +1,7 @@
 /** RFC 6121 Appendix A on a whole core: every state, every stanza, both directions, as seen on the wire and in storage. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { XmlElement } from '@rollcall/xml'
 import type { ScriptedEntity } from '../../server/testing/scripted-entity.ts'
 import type { TestHost } from '../../server/testing/test-host.ts'
 import { isFrom, stateOf, subscriptionState } from './subscription.ts'
@@ -24,15 +25,18 @@ async function observe(state: StateName, act: (host: TestHost, juliet: ScriptedE
     const juliet = await enter(host, 'juliet')
     remote.clear()
     act(host, juliet, remote)
-    const names = (entity: ScriptedEntity) => entity.all().then((all) => all.map((element) => (element.name === 'iq' ? 'push' : element.attribute('type') ?? 'available')))
-    const toContact = await names(remote)
-    const toUser = await names(juliet)
+    const toContact = (await remote.all()).map(nameOf)
+    const toUser = (await juliet.all()).map(nameOf)
     const row = await storedRow(host, JULIET, ROMEO)
     const end = stateOf(row?.subscription ?? 'none', row?.ask === true, row?.request !== undefined)
     return { toContact, toUser, state: end }
   } finally {
     await host.stop()
   }
+}
+
+function nameOf(element: XmlElement): string {
+  return element.name === 'iq' ? 'push' : element.attribute('type') ?? 'available'
 }
 
 const types: readonly SubscriptionType[] = ['subscribe', 'unsubscribe', 'subscribed', 'unsubscribed']

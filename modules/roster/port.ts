@@ -2,33 +2,13 @@
 import type { Jid } from '@rollcall/jid'
 import { definePort } from '@rollcall/ports'
 import type { Account, Session } from '@rollcall/module-api'
+import type { RosterEntry } from './roster-entry.ts'
 import type { Subscription } from './subscription.ts'
 
 export { rosterRows, rosterStore } from './rows.ts'
+export type { RosterEntry } from './roster-entry.ts'
 export type { RosterRow } from './rows.ts'
 export type { Subscription } from './subscription.ts'
-
-/** A contact as it is now. Live: read it, do not keep it. */
-export interface RosterEntry {
-  /** Bare JID. */
-  readonly jid: Jid
-  /** '' when the user gave none. */
-  readonly name: string
-  readonly groups: readonly string[]
-  readonly subscription: Subscription
-  /** The user's request waits (`ask='subscribe'`). */
-  readonly isPendingOut: boolean
-  /** The contact's request waits. */
-  readonly isPendingIn: boolean
-  /** Pre-approved (RFC 6121 §3.4). */
-  readonly isApproved: boolean
-  /** In the roster; false for the mere note of a waiting request. */
-  readonly isListed: boolean
-  /** The user may see the contact's presence. */
-  readonly isTo: boolean
-  /** The contact may see the user's presence. */
-  readonly isFrom: boolean
-}
 
 /** A contact as import and export carry it (XEP-0227). */
 export interface RosterRecord {

@@ -6,7 +6,7 @@
  * `AccountRoster`; everybody else sees them as `RosterEntry`.
  */
 import type { Jid } from '@rollcall/jid'
-import type { RosterEntry } from './port.ts'
+import type { RosterEntry } from './roster-entry.ts'
 import { isFrom, isPendingIn, isPendingOut, isTo, subscriptionOf, subscriptionState } from './subscription.ts'
 import type { Subscription, SubscriptionState } from './subscription.ts'
 

@@ -140,7 +140,7 @@ export class RosterService {
     // First, so that answers of contacts on this member meet an empty roster and write nothing.
     for (const item of items) roster.remove(item, undefined)
     this.#writer.forget(account.jid.toString())
-    for (const item of items) this.#endSubscriptions(account, item)
+    for (const item of items) void allDurable(this.#endSubscriptions(account, item))
   }
 
   /** Takes a subscription stanza of a client (§3, §A.2); false when it is another kind of presence. */

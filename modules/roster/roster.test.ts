@@ -261,7 +261,8 @@ describe('§2.6 versions', () => {
   for (const version of unknown) {
     it(`answers in full when it cannot tell what changed since '${version}'`, async () => {
       // Version 6 was a removal, so that nothing can be told about what came before it.
-      await seed(host, JULIET, { 'a@b.example': { version: 5 }, 'b@b.example': { version: 8 }, 'c@b.example': { version: 2 }, '@': { version: 6, removed: true } })
+      const removal = { '@': { version: 6, removed: true as const } }
+      await seed(host, JULIET, { 'a@b.example': { version: 5 }, 'b@b.example': { version: 8 }, 'c@b.example': { version: 2 }, ...removal })
       const juliet = await host.connect('juliet')
       const reply = await juliet.request(get('g1', ` ver='${version}'`))
       const query = reply.child('query', 'jabber:iq:roster')

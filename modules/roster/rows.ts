@@ -87,7 +87,7 @@ export function fromRows(rows: ReadonlyMap<string, RosterRow>): StoredRoster {
     items.push(item)
     if (row.request !== undefined && item.isPendingIn) requests.push([item, row.request])
   }
-  roster.fill(items, removedVersion)
+  roster.populate(items, removedVersion)
   for (const [item, request] of requests) roster.setRequest(item, request)
   return { roster, tombstones, badKeys }
 }
