@@ -30,7 +30,7 @@ export function localName(source: Indexed, node: number): string {
 
 /** Tape slot of the first child of the element at `node` (or of what follows, when it has none). */
 export function firstChild(tape: Int32Array, node: number): number {
-  return node + ELEMENT_SLOTS + tape[node + ATTRIBUTES]! * ATTRIBUTE_SLOTS
+  return node + ELEMENT_SLOTS + tape[node + ATTRIBUTES]!
 }
 
 function nodeText(source: Decodable, node: number): string {

@@ -3,7 +3,7 @@
  *
  * How it works. Each chunk is scanned where it lies, with a scanner and a tape that all connections of the thread share.
  * Only when a chunk ends inside a unit (header, element, close tag) does the framer keep anything: a copy of the unit's
- * bytes, and a detached scanner that goes on when more arrive, so that one byte per packet costs no more than one pass.
+ * bytes and, if it is not small, a detached scanner that goes on when more arrive, so that one byte per packet is no attack.
  * The next chunk is then appended in small pieces until the unit is whole, and the rest is scanned in place again. A
  * framer between units holds no buffer.
  *
@@ -37,8 +37,10 @@ export interface FrameSink {
 /** What comes next: a byte order mark, the same after a restart, an XML declaration, a header, stanzas, or nothing. */
 type Phase = 'start' | 'restart' | 'declaration' | 'prolog' | 'stream' | 'closed' | 'dead'
 
-/** The pieces in which a chunk is appended to an incomplete unit: bounds what is copied beyond the unit's end. */
-const APPEND_BYTES = 4096
+/** Room left after an incomplete unit, and the least that is appended to it at a time: some more than a usual stanza. */
+const APPEND_BYTES = 512
+/** Incomplete units up to this size are scanned again from their start, which is cheaper than keeping a scanner for them. */
+const RESCAN_BYTES_MAX = 512
 /** White space allowed inside a close tag. */
 const CLOSE_SPACE_MAX = 256
 const NO_BYTES = new Uint8Array(0)
@@ -173,7 +175,8 @@ export class StreamFramer {
   /** Appends pieces of the chunk to the incomplete unit until it is complete or the chunk is used up. */
   private completeTail(work: Work, sink: FrameSink): void {
     while (this.tail !== undefined && work.at < work.chunk.length) {
-      const piece = work.chunk.subarray(work.at, work.at + APPEND_BYTES)
+      const room = this.tail.length - this.tailLength
+      const piece = work.chunk.subarray(work.at, work.at + Math.max(room, APPEND_BYTES))
       this.append(piece)
       work.at += piece.length
       work.shift = work.at - this.tailLength
@@ -185,7 +188,7 @@ export class StreamFramer {
   private append(bytes: Uint8Array): void {
     const length = this.tailLength + bytes.length
     if (this.tail === undefined || this.tail.length < length) {
-      const grown = new Uint8Array(this.tail === undefined ? length : Math.max(length, this.tail.length * 2))
+      const grown = new Uint8Array(this.tail === undefined ? length + APPEND_BYTES : Math.max(length, this.tail.length * 2))
       if (this.tail !== undefined) grown.set(this.tail.subarray(0, this.tailLength))
       this.tail = grown
     }
@@ -204,7 +207,7 @@ export class StreamFramer {
   /** The unit that ends at `end` in the buffer being scanned is the sink's now: nothing of it is kept. */
   private consume(work: Work, end: number): void {
     work.at = end + work.shift
-    this.dropTail()
+    if (this.tail !== undefined) this.dropTail()
   }
 
   /** Handles the unit at `at`; false when it is incomplete. A unit that was incomplete never ends in its old bytes. */
@@ -304,13 +307,14 @@ export class StreamFramer {
   /** Scans to the end of the unit, or keeps the scanner's state and returns INCOMPLETE. */
   private scanUnit(work: Work, scanner: Scanner, bytes: Uint8Array, at: number, end: number): number {
     const { elementBytesMax } = this.limits
-    const after = scanner.scan(bytes, at, Math.min(end, at + elementBytesMax), this.limits)
+    const stop = Math.min(end, at + elementBytesMax)
+    const after = scanner.scan(bytes, at, stop, this.limits)
     if (after !== INCOMPLETE) {
       if (!isValid(work, bytes, at, after, end)) throw new XmlError('not-well-formed', 'invalid UTF-8')
       return after
     }
     if (end - at >= elementBytesMax) throw new XmlError('policy-violation', 'element too large')
-    this.partial ??= scanner.detach()
+    if (stop - at > RESCAN_BYTES_MAX) this.partial ??= scanner.detach()
     return INCOMPLETE
   }
 

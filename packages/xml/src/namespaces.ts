@@ -50,7 +50,7 @@ export function declaredNs(index: Indexed, at: number): string {
 export function declaredDefault(index: Indexed, node: number): string | undefined {
   const { tape } = index
   if ((tape[node]! & DECLARES) === 0) return undefined
-  const end = node + ELEMENT_SLOTS + tape[node + ATTRIBUTES]! * ATTRIBUTE_SLOTS
+  const end = node + ELEMENT_SLOTS + tape[node + ATTRIBUTES]!
   for (let at = node + ELEMENT_SLOTS; at < end; at += ATTRIBUTE_SLOTS) {
     if ((tape[at + A_FLAGS]! & A_DECLARES) !== 0 && tape[at + A_COLON] === 0) return declaredNs(index, at)
   }
@@ -60,7 +60,7 @@ export function declaredDefault(index: Indexed, node: number): string | undefine
 /** The prefixes that the tag of `node` declares, added to `into`. */
 export function declaredPrefixes(index: Indexed, node: number, into: Map<string, string>): void {
   const { tape, bytes, base } = index
-  const end = node + ELEMENT_SLOTS + tape[node + ATTRIBUTES]! * ATTRIBUTE_SLOTS
+  const end = node + ELEMENT_SLOTS + tape[node + ATTRIBUTES]!
   for (let at = node + ELEMENT_SLOTS; at < end; at += ATTRIBUTE_SLOTS) {
     const colon = tape[at + A_COLON]!
     if ((tape[at + A_FLAGS]! & A_DECLARES) === 0 || colon === 0) continue
@@ -75,7 +75,7 @@ export function innerPrefix(index: Indexed, node: number, prefix: string): strin
   const { tape, bytes, base } = index
   for (let up = node; up >= 0; up = tape[up + PARENT]!) {
     if ((tape[up]! & DECLARES) === 0) continue
-    const end = up + ELEMENT_SLOTS + tape[up + ATTRIBUTES]! * ATTRIBUTE_SLOTS
+    const end = up + ELEMENT_SLOTS + tape[up + ATTRIBUTES]!
     for (let at = up + ELEMENT_SLOTS; at < end; at += ATTRIBUTE_SLOTS) {
       const colon = tape[at + A_COLON]!
       if ((tape[at + A_FLAGS]! & A_DECLARES) === 0 || colon === 0) continue
@@ -124,7 +124,7 @@ export function checkNamespaces(index: Indexed, node: number): string[] {
   const { tape, bytes, base } = index
   const outer: string[] = []
   const seen = new Set<string>()
-  const end = node + ELEMENT_SLOTS + tape[node + ATTRIBUTES]! * ATTRIBUTE_SLOTS
+  const end = node + ELEMENT_SLOTS + tape[node + ATTRIBUTES]!
   for (let at = node + ELEMENT_SLOTS; at < end; at += ATTRIBUTE_SLOTS) {
     if ((tape[at + A_FLAGS]! & A_DECLARES) !== 0) checkDeclaration(index, at)
   }

@@ -5,7 +5,7 @@
  * `<` of that element, so it is also an index into the element's latin1 string. Nothing is copied or decoded.
  *
  * ```
- * element:  kind | name start | colon | name end | parent | attributes | content start | content end | end | next
+ * element:  kind | name start | colon | name end | parent | attribute slots | content start | content end | end | next
  *           then per attribute: flags | name start | colon | name end | value start | value end
  * text:     kind | start | end
  * ```
