@@ -1,15 +1,128 @@
-/** BOSH sessions (placeholder while the stream half is built). */
+/**
+ * BOSH over HTTP (XEP-0124 version 1.11.2, XEP-0206): from requests to sessions.
+ *
+ * This half reads requests, finds or makes the session, and keeps the one timer that all sessions share; what a session
+ * does with its requests is in `bosh-connection.ts`.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Timer } from '@rollcall/ports'
+import { scanDocument, XmlError } from '@rollcall/xml'
+import type { Frame } from '@rollcall/xml'
+import { BoshConnection } from './bosh-connection.ts'
+import { answerBody, NS_BOSH, terminateBody } from './bosh-wire.ts'
 import type { StreamService } from './connection.ts'
-import { answerText } from './http-routes.ts'
+import { answer, answerText } from './http-routes.ts'
 import type { HttpRequestFacts } from './http-routes.ts'
 import type { Hub } from './hub.ts'
 
+const CORS = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Allow-Methods': 'POST, OPTIONS',
+  'Access-Control-Allow-Headers': 'Content-Type',
+  'Access-Control-Max-Age': '86400',
+}
+/** RFC-less habit of XEP-0124 §14: ids stay below 2^53 - 1, and so does what we count with. */
+const RID = /^[1-9][0-9]{0,15}$/
+const TICK_MS = 500
+
 export class BoshSessions {
-  constructor(_hub: Hub, _service: StreamService) {}
-  start(): void {}
-  stop(): void {}
-  request(_request: IncomingMessage, response: ServerResponse, _facts: HttpRequestFacts): void {
-    answerText(response, 404, 'Not found')
+  readonly #hub: Hub
+  readonly #service: StreamService
+  readonly #sessions = new Map<string, BoshConnection>()
+  #timer: Timer | undefined
+
+  constructor(hub: Hub, service: StreamService) {
+    this.#hub = hub
+    this.#service = service
+  }
+
+  get size(): number {
+    return this.#sessions.size
+  }
+
+  start(): void {
+    this.#timer ??= this.#hub.ports.clock.every(TICK_MS, () => {
+      const nowMs = this.#hub.ports.clock.monotonic()
+      for (const session of this.#sessions.values()) session.onTick(nowMs)
+    })
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+
+  /** One HTTP request to the BOSH path. */
+  request(request: IncomingMessage, response: ServerResponse, facts: HttpRequestFacts): void {
+    if (request.method === 'OPTIONS') {
+      answer(response, 204, 'text/plain', '', CORS)
+      return
+    }
+    if (request.method !== 'POST') {
+      answerText(response, 405, 'BOSH is spoken with POST', { ...CORS, Allow: 'POST, OPTIONS' })
+      return
+    }
+    this.#collect(request, response, (bytes) => this.#body(bytes, response, facts))
+  }
+
+  #collect(request: IncomingMessage, response: ServerResponse, done: (bytes: Uint8Array) => void): void {
+    const { bodyBytesMax } = this.#hub.config.http
+    const chunks: Buffer[] = []
+    let length = 0
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      if (length <= bodyBytesMax) {
+        chunks.push(chunk)
+        return
+      }
+      chunks.length = 0
+      answerText(response, 413, 'Too large', { ...CORS, Connection: 'close' })
+      request.destroy()
+    })
+    request.on('error', () => response.destroy())
+    request.on('end', () => {
+      if (length <= bodyBytesMax) done(Buffer.concat(chunks))
+    })
+  }
+
+  #body(bytes: Uint8Array, response: ServerResponse, facts: HttpRequestFacts): void {
+    const { stanzaLimits, config } = this.#hub
+    let frame: Frame
+    try {
+      const { depthMax, childrenMax } = stanzaLimits
+      frame = scanDocument(bytes, { ...stanzaLimits, elementBytesMax: config.http.bodyBytesMax, depthMax: depthMax + 1, childrenMax: childrenMax + 100 })
+    } catch (error) {
+      if (!(error instanceof XmlError)) throw error
+      answerBody(response, terminateBody('bad-request'))
+      return
+    }
+    const rid = frame.attribute('rid') ?? ''
+    if (frame.name !== 'body' || frame.ns !== NS_BOSH || !RID.test(rid) || Number(rid) > Number.MAX_SAFE_INTEGER) {
+      answerBody(response, terminateBody('bad-request'))
+      return
+    }
+    const sid = frame.attribute('sid')
+    if (sid === undefined) {
+      this.#create(frame, Number(rid), bytes.length, response, facts)
+      return
+    }
+    const session = this.#sessions.get(sid)
+    if (session === undefined) answerBody(response, terminateBody('item-not-found'))
+    else session.onRequest(Number(rid), frame, bytes.length, response)
+  }
+
+  #create(frame: Frame, rid: number, byteLength: number, response: ServerResponse, facts: HttpRequestFacts): void {
+    const { guard, ports, config, connections, metrics } = this.#hub
+    const isFull = this.#sessions.size >= config.http.bosh.sessionsMax || connections.size >= config.limits.connectionsMax
+    if (isFull || !guard.enter(facts.address, ports.clock.monotonic())) {
+      metrics.accepted(isFull ? 'full' : 'address-limit')
+      answerBody(response, terminateBody('policy-violation'))
+      return
+    }
+    const sid = ports.random.id()
+    const session = new BoshConnection(this.#hub, this.#service, facts, sid, rid, frame, () => this.#sessions.delete(sid))
+    this.#sessions.set(sid, session)
+    this.#hub.add(session)
+    session.onRequest(rid, frame, byteLength, response)
   }
 }

@@ -16,13 +16,13 @@ import type { Frame, StreamHeader } from '@rollcall/xml'
 import type { BindReply, HostInfo } from '../protocol/messages.ts'
 import { isLoopback } from './address-guard.ts'
 import type { Connection, StreamService } from './connection.ts'
-import { HOLD_BUSY } from './connection.ts'
 import { BusCredentials } from './credentials.ts'
 import { authFeatures, boundFeatures, tlsFeature } from './features.ts'
 import { checkHeaderNames, checkOpening, openingOf } from './header-rules.ts'
 import type { CheckedOpening, Opening } from './header-rules.ts'
 import type { Hub } from './hub.ts'
 import type { Negotiation } from './negotiation.ts'
+import { HOLD_BUSY } from './stages.ts'
 import { readStanza, stanzaKind } from './stanza-in.ts'
 import { NS_BIND, NS_SASL, NS_SESSION, NS_TLS } from './stream-wire.ts'
 
@@ -284,8 +284,18 @@ export class ClientStream implements StreamService {
     const core = this.#hub.ports.placement.memberOf(account)
     // Whether or not the answer arrives, and whether or not the client still is there: no session may stay behind.
     const undo = () => this.#hub.send(core, { kind: 'client-closed', conn: connection.id, reason: 'lost' })
-    request.then((reply) => (connection.isOpen || !(reply as BindReply).isBound ? undefined : undo()), undo)
-    this.#await(connection, request, (reply) => this.#bound(connection, stanza, reply as BindReply))
+    this.#await(connection, this.#bindOrUndo(connection, request, undo), (reply) => this.#bound(connection, stanza, reply))
+  }
+
+  async #bindOrUndo(connection: Connection, request: Promise<unknown>, undo: () => void): Promise<BindReply> {
+    try {
+      const reply = await request as BindReply
+      if (reply.isBound && !connection.isOpen) undo()
+      return reply
+    } catch (error) {
+      undo()
+      throw error
+    }
   }
 
   #bound(connection: Connection, request: Stanza, reply: BindReply): void {
@@ -387,13 +397,20 @@ export class ClientStream implements StreamService {
   /** Holds the connection until `promise` settles, then goes on if the stream still is open. */
   #await<T>(connection: Connection, promise: Promise<T>, next: (value: T) => void): void {
     connection.hold(HOLD_BUSY)
-    promise.then((value) => {
+    void this.#goOn(connection, promise, next)
+  }
+
+  async #goOn<T>(connection: Connection, promise: Promise<T>, next: (value: T) => void): Promise<void> {
+    try {
+      const value = await promise
       if (connection.isOpen) next(value)
-    }).catch((error: unknown) => {
+    } catch (error) {
       this.#hub.ports.log.warn('negotiation-failed', { conn: connection.id, error })
       // XmlError: what the core answered cannot be written; anything else: the core did not answer.
       connection.fail({ condition: error instanceof XmlError ? 'internal-server-error' : 'resource-constraint' })
-    }).finally(() => connection.release(HOLD_BUSY))
+    } finally {
+      connection.release(HOLD_BUSY)
+    }
   }
 }
 

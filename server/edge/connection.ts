@@ -10,26 +10,12 @@ import type { SessionOrigin } from '@rollcall/module-api'
 import type { MemberId } from '@rollcall/ports'
 import { XmlError } from '@rollcall/xml'
 import type { Frame, StreamHeader, XmlLimits } from '@rollcall/xml'
-import type { Hub } from './hub.ts'
 import type { Opening } from './header-rules.ts'
+import type { Hub, HubMember } from './hub.ts'
 import { Negotiation } from './negotiation.ts'
+import { HOLD_RATE } from './stages.ts'
+import type { Stage } from './stages.ts'
 import type { OwnHeader, StreamFault } from './stream-wire.ts'
-
-/**
- * - `header`: waits for a stream header, the first or one after a restart
- * - `negotiating`: header answered, not authenticated
- * - `authenticated`: no resource bound yet
- * - `bound`: stanzas flow (for a component: after its handshake)
- * - `closing`: our close tag is sent; input is read and ignored until the peer's, or the deadline
- * - `closed`: gone
- */
-export type Stage = 'header' | 'negotiating' | 'authenticated' | 'bound' | 'closing' | 'closed'
-
-/** Reasons for not reading a peer, as bits. */
-export const HOLD_BUSY = 1
-export const HOLD_OUTPUT = 2
-export const HOLD_RATE = 4
-export const HOLD_EDGE = 8
 
 /** What the elements of a stream mean; shared by all connections of a kind. */
 export interface StreamService {
@@ -46,7 +32,7 @@ export interface StreamService {
   outputBytesMax(): number
 }
 
-export abstract class Connection {
+export abstract class Connection implements HubMember {
   abstract readonly transport: SessionOrigin['transport']
   abstract readonly isSecure: boolean
   readonly id: number

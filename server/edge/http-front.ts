@@ -63,7 +63,7 @@ export class HttpFront {
     this.#sockets.add(socket)
     socket.once('close', () => {
       this.#sockets.delete(socket)
-      this.#hub.guard.leave(address)
+      if (!this.#hub.config.http.trustedProxies.includes(address)) this.#hub.guard.leave(address)
     })
   }
 
@@ -111,6 +111,7 @@ export class HttpFront {
     // The last entry is the trusted proxy's own; those before it are whatever the client sent.
     const forwarded = isProxied ? lastOf(headers['x-forwarded-for']) : undefined
     return {
+      isProxied,
       path: url?.pathname ?? '/',
       query: url?.searchParams ?? new URLSearchParams(),
       address: forwarded === undefined ? peer : plainAddress(forwarded),

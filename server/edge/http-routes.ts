@@ -8,6 +8,8 @@ export interface HttpRequestFacts {
   readonly query: URLSearchParams
   /** The client's address, a trusted proxy's word for it included. */
   readonly address: string
+  /** Whether a trusted proxy spoke for the client, so that the address was not counted at accept. */
+  readonly isProxied: boolean
   /** HTTPS here or at a trusted proxy. */
   readonly isSecure: boolean
 }

@@ -7,6 +7,7 @@
  */
 import { parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
+import type { SessionOrigin } from '@rollcall/module-api'
 import type { Bus, Clock, Log, MemberId, Random, Timer } from '@rollcall/ports'
 import type { SaslCrypto } from '@rollcall/stream'
 import type { XmlLimits } from '@rollcall/xml'
@@ -14,9 +15,10 @@ import type { HostInfo, ServerMessage } from '../protocol/messages.ts'
 import type { Placement } from '../protocol/placement.ts'
 import { AddressGuard } from './address-guard.ts'
 import type { EdgeConfig } from './config.ts'
-import { HOLD_EDGE } from './connection.ts'
-import type { Connection } from './connection.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
+import { HOLD_EDGE } from './stages.ts'
+import type { Stage } from './stages.ts'
+import type { StreamFault } from './stream-wire.ts'
 
 /** What the edge is given. */
 export interface HubPorts {
@@ -28,6 +30,28 @@ export interface HubPorts {
   readonly crypto: SaslCrypto
 }
 
+/** What the hub and the edge need of a connection. */
+export interface HubMember {
+  readonly id: number
+  readonly transport: SessionOrigin['transport']
+  readonly stage: Stage
+  /** On the flush list. */
+  isDirty: boolean
+  /** Monotonic ms at which the present stage must be over. */
+  readonly deadlineMs: number
+  readonly queuedBytes: number
+  flush(): void
+  onDeadline(): void
+  onBudget(nowMs: number): void
+  onVisit(nowMs: number): void
+  hold(reason: number): void
+  release(reason: number): void
+  deliver(wire: string): void
+  closeByCore(fault: StreamFault | undefined): void
+  fail(fault: StreamFault): void
+  destroy(): void
+}
+
 /** A full round over the silent connections takes this many sweeps. */
 const SLICES = 10
 /** Hosts remembered as not served, so that a wrong name costs the core one question. */
@@ -37,7 +61,7 @@ export class Hub {
   readonly ports: HubPorts
   readonly metrics: EdgeMetrics
   readonly guard: AddressGuard
-  readonly connections = new Map<number, Connection>()
+  readonly connections = new Map<number, HubMember>()
   config: EdgeConfig
   preAuthLimits: XmlLimits
   stanzaLimits: XmlLimits
@@ -47,12 +71,12 @@ export class Hub {
   /** A reading of the monotonic clock, at most one sweep old: good enough for silence. */
   nowMs: number
   isDraining = false
-  readonly #attended = new Set<Connection>()
+  readonly #attended = new Set<HubMember>()
   readonly #hostInfos = new Map<string, HostInfo | null>()
-  #dirty: Connection[] = []
-  #throttled: Connection[] = []
+  #dirty: HubMember[] = []
+  #throttled: HubMember[] = []
   #lastConn = 0
-  #round: Iterator<Connection> | undefined
+  #round: Iterator<HubMember> | undefined
   #sweeps = 0
   #timer: Timer | undefined
 
@@ -93,35 +117,35 @@ export class Hub {
   }
 
   /** Takes a connection in; it has a deadline until it calls `relax`. */
-  add(connection: Connection): void {
+  add(connection: HubMember): void {
     this.connections.set(connection.id, connection)
     this.#attended.add(connection)
   }
 
-  remove(connection: Connection): void {
+  remove(connection: HubMember): void {
     this.connections.delete(connection.id)
     this.#attended.delete(connection)
   }
 
   /** The connection's `deadlineMs` counts from now on. */
-  attend(connection: Connection): void {
+  attend(connection: HubMember): void {
     if (this.connections.get(connection.id) === connection) this.#attended.add(connection)
   }
 
   /** The connection has no deadline any more, only silence is watched. */
-  relax(connection: Connection): void {
+  relax(connection: HubMember): void {
     this.#attended.delete(connection)
   }
 
   /** Puts the connection on the list of those flushed at the end of this turn. */
-  markDirty(connection: Connection): void {
+  markDirty(connection: HubMember): void {
     if (connection.isDirty) return
     connection.isDirty = true
     if (this.#dirty.push(connection) === 1) this.ports.clock.soon(this.#flushAll)
   }
 
   /** The connection sends too fast: it is read again after the next sweep that finds its budget positive. */
-  throttle(connection: Connection): void {
+  throttle(connection: HubMember): void {
     this.metrics.throttles.add(1)
     this.#throttled.push(connection)
   }

@@ -93,7 +93,9 @@ export class Listeners {
     const { guard, ports, metrics, config, connections } = this.#hub
     const address = plainAddress(socket.remoteAddress)
     const isFull = connections.size >= config.limits.connectionsMax
-    if (isFull || !guard.enter(address, ports.clock.monotonic())) {
+    // A proxy is many clients: they are counted one by one when their requests are read.
+    const isProxy = kind.startsWith('http') && config.http.trustedProxies.includes(address)
+    if (isFull || (!isProxy && !guard.enter(address, ports.clock.monotonic()))) {
       metrics.accepted(isFull ? 'full' : 'address-limit')
       refuse(kind, socket, this.#hub)
       return

@@ -10,11 +10,12 @@ import { NS_CLIENT } from '@rollcall/stanza'
 import { scanDocument, XmlError } from '@rollcall/xml'
 import type { Frame, XmlLimits } from '@rollcall/xml'
 import { WebSocket, WebSocketServer } from 'ws'
-import { Connection, HOLD_OUTPUT } from './connection.ts'
+import { Connection } from './connection.ts'
 import type { StreamService } from './connection.ts'
 import { openingOf } from './header-rules.ts'
 import type { HttpRequestFacts } from './http-routes.ts'
 import type { Hub } from './hub.ts'
+import { HOLD_OUTPUT } from './stages.ts'
 import { headerAttributes, NS_FRAMING, NS_STREAM, streamErrorWire } from './stream-wire.ts'
 import type { OwnHeader, StreamFault } from './stream-wire.ts'
 
@@ -60,6 +61,12 @@ export class WebSockets {
       socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
       return
     }
+    const { guard, ports, metrics } = this.#hub
+    if (facts.isProxied && !guard.enter(facts.address, ports.clock.monotonic())) {
+      metrics.accepted('address-limit')
+      socket.end('HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      return
+    }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       this.#hub.add(new WebSocketConnection(this.#hub, this.#service, facts, webSocket, socket))
     })
@@ -71,6 +78,7 @@ export class WebSocketConnection extends Connection {
   readonly isSecure: boolean
   readonly #socket: OwnedSocket
   readonly #raw: Duplex
+  readonly #isProxied: boolean
   #limits: XmlLimits
   #isCorked = false
   #isEnding = false
@@ -83,6 +91,7 @@ export class WebSocketConnection extends Connection {
     this.isSecure = facts.isSecure
     this.#socket = socket
     this.#raw = raw
+    this.#isProxied = facts.isProxied
     this.#limits = hub.preAuthLimits
     this.#socket[CONNECTION] = this
     socket.on('message', onMessage)
@@ -225,6 +234,10 @@ export class WebSocketConnection extends Connection {
   override destroy(): void {
     this.#socket.terminate()
     this.lost()
+  }
+
+  protected override released(): void {
+    if (this.#isProxied) this.hub.guard.leave(this.address)
   }
 
   override restart(): void {

@@ -117,7 +117,7 @@ export function configOf(kinds: readonly ListenerKind[], patch: ConfigPatch = {}
   const config: Record<string, unknown> = { ...defaultEdgeConfig, hosts: [HOST], listeners }
   for (const [key, value] of Object.entries(patch)) {
     const isSection = typeof value === 'object' && !Array.isArray(value)
-    config[key] = isSection ? { ...config[key] as object, ...value } : value
+    config[key] = isSection ? Object.assign({}, config[key], value) : value
   }
   return config as unknown as EdgeConfig
 }
@@ -130,7 +130,7 @@ export async function startRig(config: EdgeConfig, extra: Partial<EdgePorts> = {
   const bus = createLocalBus({ clock, log }).member('verona-1')
   const core = new FakeCore()
   const edge = createEdge({
-    config, bus: bus as EdgePorts['bus'], placement: singleMember('verona-1'), clock, random: new SeededRandom(2), log,
+    config, bus, placement: singleMember('verona-1'), clock, random: new SeededRandom(2), log,
     crypto: nodeCrypto, metrics, ...extra,
   })
   bus.attach({
