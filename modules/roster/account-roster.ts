@@ -1,8 +1,8 @@
 /**
- * The roster of one warm account: its items in the order of their addresses, its version, and the requests that wait.
+ * The roster of one warm account: its items, its version, and the requests that wait.
  *
- * Items are a sorted array searched by halves: for the usual twenty contacts a hash map would take more memory than the
- * items. The array is replaced, never changed, when a contact comes or goes, so that whoever walks it may route stanzas
+ * Items are an array sorted by a hash of the address and searched by halves: for the usual twenty contacts a hash map
+ * would take as much memory as the items, and every presence asks its receiver's roster. The array is replaced, never changed, when a contact comes or goes, so that whoever walks it may route stanzas
  * that change the roster.
  *
  * The version is a number that only grows and is never used twice, not even by an account that was deleted and created
@@ -11,6 +11,7 @@
  * since, and then the whole roster is the answer.
  */
 import type { Jid } from '@rollcall/jid'
+import { hashOf } from './roster-item.ts'
 import type { RosterItem } from './roster-item.ts'
 
 const EPOCH_MS = Date.UTC(2020, 0, 1)
@@ -31,7 +32,7 @@ export class AccountRoster {
   #requests: Map<RosterItem, string> | undefined = undefined
   #pendingInCount = 0
 
-  /** Everything known, in the order of addresses: listed items and notes of waiting requests. */
+  /** Everything known, in the order of hashes: listed items and notes of waiting requests. */
   get items(): readonly RosterItem[] {
     return this.#items
   }
@@ -57,20 +58,27 @@ export class AccountRoster {
 
   /** The item of a contact, resourcepart ignored. */
   find(contact: Jid): RosterItem | undefined {
-    const item = this.#items[this.#place(contact.bare.toString())]
-    return item !== undefined && item.jid.bareEquals(contact) ? item : undefined
+    const { bare } = contact
+    const hash = hashOf(bare)
+    const items = this.#items
+    for (let at = this.#place(hash); at < items.length; at++) {
+      const item = items[at] as RosterItem
+      if (item.hash !== hash) return undefined
+      if (item.jid.equals(bare)) return item
+    }
+    return undefined
   }
 
   /** Puts an item into its place; there must be none for its address. Counts it as it is now. */
   add(item: RosterItem): void {
-    this.#items = this.#items.toSpliced(this.#place(item.jid.toString()), 0, item)
+    this.#items = this.#items.toSpliced(this.#place(item.hash), 0, item)
     this.#count(item, 1)
     this.#version = Math.max(this.#version, item.version)
   }
 
   /** Fills an empty roster at once; cheaper than one by one. */
   populate(items: readonly RosterItem[], removedVersion: number): void {
-    this.#items = items.toSorted((a, b) => (a.jid.toString() < b.jid.toString() ? -1 : 1))
+    this.#items = items.toSorted((a, b) => a.hash - b.hash)
     this.#version = this.#removedVersion = removedVersion
     for (const item of items) {
       this.#count(item, 1)
@@ -120,13 +128,13 @@ export class AccountRoster {
     if (item.isPendingIn) this.#pendingInCount += sign
   }
 
-  /** Index of the first item whose address is not before `text`. */
-  #place(text: string): number {
+  /** Index of the first item whose hash is not less. */
+  #place(hash: number): number {
     let low = 0
     let high = this.#items.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#items[middle] as RosterItem).jid.toString() < text) low = middle + 1
+      if ((this.#items[middle] as RosterItem).hash < hash) low = middle + 1
       else high = middle
     }
     return low

@@ -36,7 +36,7 @@ export interface Roster {
   isContact(account: Account, contact: Jid): boolean
   /** The contact, or the note of its waiting request; undefined when neither is there. */
   item(account: Account, contact: Jid): RosterEntry | undefined
-  /** Contacts in the roster, in the order of their addresses. */
+  /** Contacts in the roster, in no particular order. */
   items(account: Account): Iterable<RosterEntry>
   /** Contacts that may see the account's presence (from, both). May be walked while the roster changes. */
   watchers(account: Account): Iterable<Jid>
