@@ -319,3 +319,14 @@ test('prefixes of the header may be used in stanzas and are declared when splice
     'http://etherx.jabber.org/streams', " a='1' xmlns:stream='http://etherx.jabber.org/streams'", 'jabber:client', 'jabber:client', '', 'jabber:client',
   ])
 })
+
+test('streams with the same header share its context, however many odd headers there are in between', () => {
+  const contextOf = (framer: StreamFramer): unknown => Reflect.get(framer, 'context')
+  const first = opened()
+  assert.equal(contextOf(opened()), contextOf(first))
+  for (let index = 0; index < 200; index++) new StreamFramer(defaultLimits).push(encodeUtf8(`<s xmlns='urn:${index}'>`), sinkOf({}))
+  new StreamFramer(defaultLimits).push(encodeUtf8(`<s xmlns='${'u'.repeat(600)}'>`), sinkOf({}))
+  const later = opened()
+  assert.deepEqual(contextOf(later), contextOf(first))
+  assert.equal(contextOf(opened()), contextOf(later))
+})

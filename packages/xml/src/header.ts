@@ -25,8 +25,13 @@ export interface StreamContext extends ScanContext {
   readonly qname: string
 }
 
-/** Different headers in use are few, and every idle connection keeps one: so they are shared, up to this many. */
+/**
+ * Different headers in use are few, and every idle connection keeps one: so they are shared. Beyond this many the oldest
+ * is forgotten (streams that have it keep it), so that odd headers cannot crowd out the usual ones for good.
+ */
 const CONTEXTS_MAX = 64
+/** Longer headers are not shared: the cache holds at most this many characters for each of its contexts. */
+const KEY_LENGTH_MAX = 512
 const contexts = new Map<string, StreamContext>()
 
 /** Decodes the header that `frame` shows. */
@@ -49,6 +54,9 @@ export function contextOf(header: StreamHeader, bytes: Uint8Array, nameStart: nu
   if (known !== undefined) return known
   const prefixes = header.prefixes.size === 0 ? NO_PREFIXES : header.prefixes
   const context: StreamContext = { qname, defaultNs: header.defaultNs, prefixes }
-  if (contexts.size < CONTEXTS_MAX && key.length <= 512) contexts.set(key, context)
+  if (key.length > KEY_LENGTH_MAX) return context
+  const [oldest] = contexts.keys()
+  if (oldest !== undefined && contexts.size >= CONTEXTS_MAX) contexts.delete(oldest)
+  contexts.set(key, context)
   return context
 }
