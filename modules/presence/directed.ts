@@ -50,6 +50,16 @@ export class DirectedPresence {
     for (const other of session.get(this.#slot)?.values() ?? []) if (other.bareEquals(entity)) this.remove(session, other)
   }
 
+  /** Whether the session told the entity itself or a resource of it. */
+  hasBare(session: Session, entity: Jid): boolean {
+    for (const other of this.all(session)) if (other.bareEquals(entity)) return true
+    return false
+  }
+
+  all(session: Session): Iterable<Jid> {
+    return session.get(this.#slot)?.values() ?? []
+  }
+
   /** Takes the whole list. */
   take(session: Session): Iterable<Jid> {
     const list = session.get(this.#slot)

@@ -45,6 +45,8 @@ export default defineModule({
       addVeto: (hidesFrom) => service.addVeto(hidesFrom),
       reveal: (account, contact) => service.reveal(account, contact),
       conceal: (account, contact) => service.conceal(account, contact),
+      told: (account) => service.told(account),
+      ask: (account, contact) => service.ask(account, contact),
       last: (account) => lasts.read(account.bare.toString()),
     })
     context.on(outboundPresence, 'normal', (event) => service.sent(event))

@@ -23,8 +23,12 @@ export interface Presence {
   addVeto(hidesFrom: HidesFrom): void
   /** Tells the contact the presence of every available resource, if it may know: after an unblock. */
   reveal(account: Account, contact: Jid): void
-  /** Tells the contact that every available resource went away: before a block takes effect. */
+  /** Tells the contact that every resource it may know of went away: before a block takes effect. */
   conceal(account: Account, contact: Jid): void
+  /** Entities that resources of the account sent directed presence (bare and full JIDs); some may come twice. */
+  told(account: Account): Iterable<Jid>
+  /** Asks the contact for its presence anew; the answer goes to every available resource of the account. */
+  ask(account: Account, contact: Jid): void
   /** The end of the last presence session; undefined when there was none or it is not known. */
   last(account: Jid): Promise<LastPresence | undefined>
 }

@@ -125,9 +125,19 @@ export class PresenceService {
 
   conceal(account: Account, contact: Jid): void {
     for (const session of account.sessions.values()) {
-      if (session.presence !== undefined) void this.#ports.router.route(presence(session.jid, contact, 'unavailable'))
+      const isKnown = session.presence !== undefined || this.#ports.directed.hasBare(session, contact)
+      if (isKnown) void this.#ports.router.route(presence(session.jid, contact, 'unavailable'))
       this.#ports.directed.removeBare(session, contact)
     }
+  }
+
+  /** Whom the account's sessions sent directed presence; each once per session. */
+  *told(account: Account): Iterable<Jid> {
+    for (const session of account.sessions.values()) yield* this.#ports.directed.all(session)
+  }
+
+  ask(account: Account, contact: Jid): void {
+    void this.#ports.router.route(buildStanza('presence', { from: account.jid, to: contact, type: 'probe', id: PROBE_ID }))
   }
 
   #available(session: Session, stanza: Stanza): true {
@@ -218,7 +228,8 @@ export class PresenceService {
     }
     if (this.#vetoes.length > 0 && (this.#isHidden(contact, account.jid) || this.#isHidden(account, contact.jid))) return
     for (const other of contact.sessions.values()) {
-      if (other.presence !== undefined) this.#give(other.presence, session)
+      // Asked again by resource: one of them alone may be blocked.
+      if (other.presence !== undefined && !this.#isHidden(account, other.jid)) this.#give(other.presence, session)
     }
     this.#ports.probes.answeredFromMemory.add(1)
   }

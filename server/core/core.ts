@@ -134,6 +134,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
 function handOver(jid: Jid, registry: AccountRegistry, binding: Binding): AccountSnapshot | undefined {
   const account = registry.warm(jid)
   if (account === undefined) return undefined
+  for (const session of account.sessions.values()) session.releaseAll()
   const snapshot = exportAccount(account, registry)
   registry.evict(jid)
   for (const session of account.sessions.values()) {

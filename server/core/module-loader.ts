@@ -106,7 +106,7 @@ export class ModuleLoader {
       Object.entries(module.stores ?? {}).map(([key, declaration]) => [key, openStore(storage, declaration)]),
     )
     const ports = Object.fromEntries(
-      Object.entries(module.needs ?? {}).map(([key, port]) => [key, this.#provided.get(port.portName)]),
+      Object.entries({ ...module.needs, ...module.wants }).map(([key, port]) => [key, this.#provided.get(port.portName)]),
     )
     const context: ModuleContext<{}, {}, {}> = {
       config,
@@ -194,10 +194,11 @@ function inOrder(modules: readonly AnyModule[], offered: ReadonlySet<string>): A
     if (state.get(module) === 'done') return
     if (state.get(module) === 'visiting') throw new ModuleConfigError(`Modules need each other in a circle: ${[...path, module.name].join(' → ')}`)
     state.set(module, 'visiting')
-    for (const port of Object.values(module.needs ?? {})) {
+    const needed = Object.values(module.needs ?? {})
+    for (const port of [...needed, ...Object.values(module.wants ?? {})]) {
       const provider = providers.get(port.portName)
       if (provider !== undefined) visit(provider, [...path, module.name])
-      else if (!offered.has(port.portName)) {
+      else if (needed.includes(port) && !offered.has(port.portName)) {
         throw new ModuleConfigError(`Module '${module.name}' needs '${port.portName}', which nothing provides: turn on the module that does`)
       }
     }

@@ -65,8 +65,21 @@ export interface Session {
   send(stanza: Stanza): void
   /** As `send`, for a stanza that is already serialised and shared between recipients (a wire string). */
   sendWire(wire: string): void
+  /**
+   * Keeps back everything that is sent to the client from now on, so that what comes from storage can go first. In
+   * order, and bounded: a client for which too much is kept back is disconnected. Holds may overlap.
+   */
+  hold(): SessionHold
   /** Ends the stream with an error (RFC 6120 §4.9.3), for instance `conflict`. */
   close(condition: string, text?: string): void
+}
+
+/** A pause in what a client gets; see `Session.hold`. Whoever has it must release it, whatever happens. */
+export interface SessionHold {
+  /** Sends past the hold. */
+  send(stanza: Stanza): void
+  /** Lets what was kept back go, once no other hold is left. Idempotent. */
+  release(): void
 }
 
 export interface SessionOrigin {

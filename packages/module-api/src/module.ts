@@ -54,10 +54,10 @@ export interface IqScopes<T> {
   self: AccountIqRequest<T> & { readonly session: Session }
 }
 
-export interface ModuleContext<C extends Options, S extends Stores, N extends Ports> {
+export interface ModuleContext<C extends Options, S extends Stores, N extends Ports, W extends Ports = {}> {
   readonly config: OptionsOf<C>
   readonly stores: { readonly [K in keyof S]: StoreOf<S[K]> }
-  readonly ports: { readonly [K in keyof N]: PortType<N[K]> }
+  readonly ports: { readonly [K in keyof N]: PortType<N[K]> } & { readonly [K in keyof W]: PortType<W[K]> | undefined }
   /** Offers an implementation of a port named in `provides`; exactly once, before `setup` returns. */
   provide<T>(port: Port<T>, implementation: T): void
   /** Registers state that every warm account carries for this module; use the returned token with `account.get`. */
@@ -87,7 +87,7 @@ export interface PreAuthIq<T> {
 }
 
 export interface ModuleDeclaration<
-  C extends Options = Options, S extends Stores = Stores, N extends Ports = Ports,
+  C extends Options = Options, S extends Stores = Stores, N extends Ports = Ports, W extends Ports = Ports,
 > {
   readonly name: string
   /** One sentence for the generated reference. */
@@ -99,18 +99,20 @@ export interface ModuleDeclaration<
   readonly stores?: S
   /** Ports of the core, of the runtime and of other modules. */
   readonly needs?: N
+  /** Ports of other modules that are used if there, and undefined when their module is turned off. */
+  readonly wants?: W
   readonly provides?: readonly Port<unknown>[]
   /** Off unless the config file turns it on. */
   readonly isOffByDefault?: boolean
-  setup(context: ModuleContext<C, S, N>): void | Promise<void>
+  setup(context: ModuleContext<C, S, N, W>): void | Promise<void>
 }
 
 /** Any module, as the server's loader sees it. */
 export type AnyModule = ModuleDeclaration
 
 /** Declares a module; infers the types of config, stores and ports for `setup`. */
-export function defineModule<C extends Options = {}, S extends Stores = {}, N extends Ports = {}>(
-  declaration: ModuleDeclaration<C, S, N>,
+export function defineModule<C extends Options = {}, S extends Stores = {}, N extends Ports = {}, W extends Ports = {}>(
+  declaration: ModuleDeclaration<C, S, N, W>,
 ): AnyModule {
   return declaration
 }
