@@ -277,9 +277,11 @@ export class BoshConnection extends Connection {
       this.#finish()
       return
     }
-    const isBusy = this.holds !== 0 || this.#tasks.length > 0
-    if (this.out !== '' || (this.#attributes !== '' && !isBusy)) this.#answerOldest()
-    while (this.#held.length > this.#holdMax && !isBusy) this.#answerOldest()
+    if (this.out !== '') this.#answerOldest()
+    // Whoever waits for the core will have something to say soon.
+    if (this.holds !== 0 || this.#tasks.length > 0) return
+    if (this.#attributes !== '') this.#answerOldest()
+    while (this.#held.length > this.#holdMax) this.#answerOldest()
   }
 
   #answerOldest(): void {

@@ -72,7 +72,9 @@ test('a whole session: authenticate, restart, bind, send, receive, terminate', a
   const conn = await session.logIn()
   const held = session.body()
   const seen = rig.core.stanzas.length
-  const released = session.body("<message to='romeo@verona.example' xmlns='jabber:client'><body>one</body></message><message to='romeo@verona.example'><body>two</body></message>")
+  const one = "<message to='romeo@verona.example' xmlns='jabber:client'><body>one</body></message>"
+  const two = "<message to='romeo@verona.example'><body>two</body></message>"
+  const released = session.body(one + two)
   const stanzas = await rig.core.waitFor('client-stanza', seen + 2)
   assert.deepEqual(stanzas.slice(-2).map(({ stanza }) => stanza.content), ['<body>one</body>', '<body>two</body>'])
   // Only one request may be held: the older is let go, empty.
@@ -110,7 +112,7 @@ test('a repeated request gets the same answer again and is not handled again (XE
   const rid = session.rid
   const answer = session.body("<message to='romeo@verona.example'><body>once</body></message>")
   await rig.core.waitFor('client-stanza', seen + 1)
-  rig.send({ kind: 'deliver', conn, wire: "<message><body>reply</body></message>" })
+  rig.send({ kind: 'deliver', conn, wire: '<message><body>reply</body></message>' })
   const first = await answer
   assert.match(first, /reply/)
   assert.equal(await session.body("<message to='romeo@verona.example'><body>once</body></message>", '', rid), first)
@@ -125,7 +127,7 @@ test('a request repeated while the first is held takes its place', async () => {
   await delay(20)
   const second = session.body('', '', rid)
   assert.match(await first, /type='error'/)
-  rig.send({ kind: 'deliver', conn, wire: "<message><body>late</body></message>" })
+  rig.send({ kind: 'deliver', conn, wire: '<message><body>late</body></message>' })
   assert.match(await second, /late/)
 })
 

@@ -47,7 +47,7 @@ export class Certificates {
   #authorities: string | undefined
   #timer: Timer | undefined
   #onChange: () => void = () => {}
-  #loading: Promise<void> | undefined
+  #isRefreshing = false
 
   constructor(config: TlsConfig, ports: CertificatePorts) {
     this.#config = config
@@ -90,8 +90,10 @@ export class Certificates {
   /** Looks at the files every `pollMs`. */
   watch(): void {
     this.#timer ??= this.#ports.clock.every(this.#config.pollMs, () => {
-      this.#loading ??= this.refresh().finally(() => {
-        this.#loading = undefined
+      if (this.#isRefreshing) return
+      this.#isRefreshing = true
+      void this.refresh().finally(() => {
+        this.#isRefreshing = false
       })
     })
   }
@@ -121,7 +123,7 @@ export class Certificates {
     }
   }
 
-  /** The context for a server name, exact or by wildcard of the first label; undefined when there is none. */
+  /** The context for a server name (an A-label host of ours); undefined when there is none. */
   contextFor(serverName: string): SecureContext | undefined {
     return this.#entries.get(serverName.toLowerCase())?.context
   }

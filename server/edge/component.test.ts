@@ -33,9 +33,10 @@ async function connectChorus(): Promise<RawClient> {
 
 test('a component with the right secret sends and receives (XEP-0114 §3)', async () => {
   const client = await connectChorus()
-  client.send("<message from='poet@chorus.verona.example' to='juliet@verona.example' id='1'><body>Two households</body><x xmlns='urn:x'/></message>")
+  const wire = "<message from='poet@chorus.verona.example' to='juliet@verona.example' id='1'><body>Two households</body><x xmlns='urn:x'/></message>"
+  client.send(wire)
   const [sent] = await rig.core.waitFor('component-stanza')
-  assert.equal(sent?.stanza.toWire(), "<message from='poet@chorus.verona.example' to='juliet@verona.example' id='1'><body>Two households</body><x xmlns='urn:x'/></message>")
+  assert.equal(sent?.stanza.toWire(), wire)
   assert.deepEqual(sent?.stanza.children.map(({ ns }) => ns), ['jabber:client', 'urn:x'])
   rig.send({ kind: 'deliver', conn: sent?.conn ?? 0, wire: "<message to='chorus.verona.example'><body>both alike</body></message>" })
   await client.read(/both alike/)

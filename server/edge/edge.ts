@@ -7,6 +7,7 @@
 import type { Socket } from 'node:net'
 import type { MemberId, Metrics } from '@rollcall/ports'
 import type { CoreToEdge, ServerMessage } from '../protocol/messages.ts'
+import { Census } from './census.ts'
 import { Certificates } from './certificates.ts'
 import { ClientStream } from './client-stream.ts'
 import { ComponentStream } from './component-stream.ts'
@@ -66,7 +67,6 @@ class RunningEdge implements Edge {
   readonly #clients: ClientStream
   readonly #components: ComponentStream
   readonly #http: HttpFront
-  #drained: (() => void) | undefined
 
   constructor(ports: EdgePorts) {
     const metrics = new EdgeMetrics(ports.metrics)
@@ -118,17 +118,14 @@ class RunningEdge implements Edge {
     const { clock } = this.#hub.ports
     for (const connection of this.#hub.connections.values()) connection.fail({ condition: 'system-shutdown' })
     if (this.#hub.connections.size === 0) return
+    const endMs = clock.monotonic() + this.#hub.config.timeouts.drainMs
     await new Promise<void>((resolve) => {
-      const limit = clock.after(this.#hub.config.timeouts.drainMs, resolve)
       const look = clock.every(DRAIN_LOOK_MS, () => {
-        if (this.#hub.connections.size === 0) resolve()
-      })
-      this.#drained = () => {
-        limit.cancel()
+        if (this.#hub.connections.size > 0 && clock.monotonic() < endMs) return
         look.cancel()
-      }
+        resolve()
+      })
     })
-    this.#drained?.()
   }
 
   async stop(): Promise<void> {
@@ -197,21 +194,14 @@ class RunningEdge implements Edge {
   }
 
   #observe(metrics: EdgeMetrics): void {
-    const { connections } = this.#hub
+    const census = new Census(this.#hub)
     for (const transport of TRANSPORTS) {
       for (const stage of STAGES) {
-        metrics.observe('edge_connections', 'Connections by transport and stage.', () => {
-          let count = 0
-          for (const connection of connections.values()) if (connection.transport === transport && connection.stage === stage) count++
-          return count
-        }, { transport, stage })
+        const labels = { transport, stage }
+        metrics.observe('edge_connections', 'Connections by transport and stage.', () => census.count(transport, stage), labels)
       }
     }
-    metrics.observe('edge_output_queue_bytes', 'Bytes that wait for peers to read.', () => {
-      let bytes = 0
-      for (const connection of connections.values()) bytes += connection.queuedBytes
-      return bytes
-    })
+    metrics.observe('edge_output_queue_bytes', 'Bytes that wait for peers to read.', () => census.queuedBytes)
     metrics.observe('edge_addresses', 'Addresses remembered for limits.', () => this.#hub.guard.size)
     for (const host of this.#hub.config.hosts) {
       metrics.observe('edge_certificate_seconds_left', 'Until the certificate ends.', () => this.#certificates.secondsLeft(host), { host })
