@@ -2,8 +2,8 @@
  * The roster of one warm account: its items, its version, and the requests that wait.
  *
  * Items are an array sorted by a hash of the address and searched by halves: for the usual twenty contacts a hash map
- * would take as much memory as the items, and every presence asks its receiver's roster. The array is replaced, never changed, when a contact comes or goes, so that whoever walks it may route stanzas
- * that change the roster.
+ * would take as much memory as the items, and every presence asks its receiver's roster. The array is replaced, never
+ * changed, when a contact comes or goes, so that whoever walks it may route stanzas that change the roster.
  *
  * The version is a number that only grows and is never used twice, not even by an account that was deleted and created
  * again: seconds since 2020, or one more than the last. Each item carries the version of its last change, and the roster
