@@ -48,15 +48,19 @@ export class AddressGuard {
   readonly #entries = new Map<string, Entry>()
   #limits: EdgeLimits
   #backoff: AuthBackoffConfig
+  #exempt: ReadonlySet<string>
 
-  constructor(limits: EdgeLimits, backoff: AuthBackoffConfig) {
+  /** Connections of `exempt` addresses are not counted; their failed logins are. */
+  constructor(limits: EdgeLimits, backoff: AuthBackoffConfig, exempt: readonly string[] = []) {
     this.#limits = limits
     this.#backoff = backoff
+    this.#exempt = new Set(exempt)
   }
 
-  configure(limits: EdgeLimits, backoff: AuthBackoffConfig): void {
+  configure(limits: EdgeLimits, backoff: AuthBackoffConfig, exempt: readonly string[]): void {
     this.#limits = limits
     this.#backoff = backoff
+    this.#exempt = new Set(exempt)
   }
 
   get size(): number {
@@ -65,6 +69,7 @@ export class AddressGuard {
 
   /** Counts a new connection; false when the address has too many or too many a minute, and nothing was counted. */
   enter(address: string, nowMs: number): boolean {
+    if (this.#exempt.has(address)) return true
     const entry = this.#entry(networkOf(address), nowMs)
     if (nowMs - entry.minuteStartMs >= MINUTE_MS) {
       entry.minuteStartMs = nowMs

@@ -112,8 +112,8 @@ export class BoshSessions {
   }
 
   #create(frame: Frame, rid: number, byteLength: number, response: ServerResponse, facts: HttpRequestFacts): void {
-    const { guard, ports, config, connections, metrics } = this.#hub
-    const isFull = this.#sessions.size >= config.http.bosh.sessionsMax || connections.size >= config.limits.connectionsMax
+    const { guard, ports, config, metrics } = this.#hub
+    const isFull = this.#sessions.size >= config.http.bosh.sessionsMax || this.#hub.isFull
     if (isFull || !guard.enter(facts.address, ports.clock.monotonic())) {
       metrics.accepted(isFull ? 'full' : 'address-limit')
       answerBody(response, terminateBody('policy-violation'))

@@ -171,6 +171,8 @@ test('an empty request is answered after the wait, and a client that stays away 
   rig.clock.advance(62_000)
   const gone = await rig.core.waitFor('client-closed', ended + 1)
   assert.ok(gone.some((message) => message.conn === conn && message.reason === 'lost'))
+  // The idle HTTP connection has been closed too; let the client notice.
+  await delay(20)
   assert.match(await session.body(), /item-not-found/)
 })
 
@@ -189,6 +191,7 @@ test('pause lets everything go and stretches the inactivity (XEP-0124 §10)', as
   await session.body('', " pause='110'")
   assert.equal(await held, `<body xmlns='${NS}'/>`)
   rig.clock.advance(100_000)
+  await delay(20)
   const still = session.body()
   await delay(20)
   await session.body('', " type='terminate'")

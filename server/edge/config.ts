@@ -176,6 +176,8 @@ export interface EdgeConfig {
   /** Which SASL mechanisms are offered. */
   readonly sasl: SaslPolicy
   readonly limits: EdgeLimits
+  /** Addresses whose connections are not counted by address: this machine, load balancers that hide their clients. */
+  readonly exemptAddresses: readonly string[]
   readonly timeouts: EdgeTimeouts
   readonly authBackoff: AuthBackoffConfig
   readonly http: HttpConfig
@@ -238,6 +240,7 @@ export const defaultEdgeConfig: EdgeConfig = {
     outputHighBytes: 1024 * 1024,
     componentOutputBytesMax: 64 * 1024 * 1024,
   },
+  exemptAddresses: ['127.0.0.1', '::1'],
   timeouts: {
     negotiationMs: minuteMs,
     closeMs: 5_000,

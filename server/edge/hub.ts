@@ -71,6 +71,8 @@ export class Hub {
   /** A reading of the monotonic clock, at most one sweep old: good enough for silence. */
   nowMs: number
   isDraining = false
+  /** HTTP connections, which carry streams or not: they count against `connectionsMax` too. */
+  httpSocketCount = 0
   readonly #attended = new Set<HubMember>()
   readonly #hostInfos = new Map<string, HostInfo | null>()
   #dirty: HubMember[] = []
@@ -83,7 +85,7 @@ export class Hub {
   constructor(config: EdgeConfig, ports: HubPorts, metrics: EdgeMetrics) {
     this.ports = ports
     this.metrics = metrics
-    this.guard = new AddressGuard(config.limits, config.authBackoff)
+    this.guard = new AddressGuard(config.limits, config.authBackoff, config.exemptAddresses)
     this.config = config
     this.preAuthLimits = preAuthLimits(config)
     this.stanzaLimits = stanzaLimits(config, config.limits.stanzaBytesMax)
@@ -94,7 +96,7 @@ export class Hub {
 
   configure(config: EdgeConfig): void {
     this.config = config
-    this.guard.configure(config.limits, config.authBackoff)
+    this.guard.configure(config.limits, config.authBackoff, config.exemptAddresses)
     this.preAuthLimits = preAuthLimits(config)
     this.stanzaLimits = stanzaLimits(config, config.limits.stanzaBytesMax)
     this.componentLimits = stanzaLimits(config, config.limits.componentStanzaBytesMax)
@@ -135,6 +137,11 @@ export class Hub {
   /** The connection has no deadline any more, only silence is watched. */
   relax(connection: HubMember): void {
     this.#attended.delete(connection)
+  }
+
+  /** Whether no further connection may be accepted. */
+  get isFull(): boolean {
+    return this.connections.size + this.httpSocketCount >= this.config.limits.connectionsMax
   }
 
   /** Puts the connection on the list of those flushed at the end of this turn. */

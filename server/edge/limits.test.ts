@@ -129,7 +129,7 @@ test('reads can be held for a core that is behind', () => withRig({}, async (rig
 }))
 
 test('connections are limited per address and in all, with resource-constraint (RFC 6120 §4.9.3.17)', async () => {
-  await withRig({ limits: { connectionsPerAddressMax: 2 } }, async (rig) => {
+  await withRig({ limits: { connectionsPerAddressMax: 2 }, exemptAddresses: [] }, async (rig) => {
     const first = await juliet(rig)
     const second = await dial(rig.port('client'))
     const third = await dial(rig.port('client'))
@@ -146,6 +146,37 @@ test('connections are limited per address and in all, with resource-constraint (
     assert.equal(rig.metrics.value('edge_accepts_total', { result: 'full' }), 1)
   })
 })
+
+test('an HTTP client that never finishes a request is dropped (slow-loris)', () => withRig({}, async (rig) => {
+  const { requestTimeoutMs, keepAliveMs } = rig.config.http
+  const header = await dial(rig.port('http'))
+  header.send('GET / HT')
+  const body = await dial(rig.port('http'))
+  body.send('POST /http-bind HTTP/1.1\r\nHost: verona.example\r\nContent-Length: 100\r\n\r\n<body')
+  await delay(20)
+  rig.clock.advance(requestTimeoutMs + 2000)
+  await body.closed()
+  assert.equal(header.isClosed, false)
+  rig.clock.advance(keepAliveMs)
+  await header.closed()
+  const noise = await dial(rig.port('http'))
+  noise.send('<stream:stream>\r\n\r\n')
+  assert.match(await noise.closed(), /^HTTP\/1.1 400 /)
+}))
+
+test('a trusted proxy is many clients, and only its word about addresses counts', () => withRig({
+  limits: { connectionsPerAddressMax: 1 }, exemptAddresses: [],
+  http: { trustedProxies: ['127.0.0.1'] },
+}, async (rig) => {
+  const create = (address: string) => fetch(`http://127.0.0.1:${rig.port('http')}/http-bind`, {
+    method: 'POST',
+    headers: { 'X-Forwarded-For': `203.0.113.9, ${address}`, 'X-Forwarded-Proto': 'https' },
+    body: `<body rid='1' to='${HOST}' wait='1' hold='1' xmpp:version='1.0' xmlns='http://jabber.org/protocol/httpbind' xmlns:xmpp='urn:xmpp:xbosh'/>`,
+  }).then((response) => response.text())
+  assert.match(await create('192.0.2.1'), /<stream:features/)
+  assert.match(await create('192.0.2.2'), /<stream:features/)
+  assert.match(await create('192.0.2.1'), /condition='policy-violation'/)
+}))
 
 test('drain tells clients, waits for their close tags, and is bounded (RFC 6120 §4.9.3.20)', () => withRig({}, async (rig) => {
   const polite = await juliet(rig)

@@ -90,9 +90,8 @@ export class Listeners {
   }
 
   #connection(kind: ListenerKind, socket: Socket): void {
-    const { guard, ports, metrics, config, connections } = this.#hub
+    const { guard, ports, metrics, config, isFull } = this.#hub
     const address = plainAddress(socket.remoteAddress)
-    const isFull = connections.size >= config.limits.connectionsMax
     // A proxy is many clients: they are counted one by one when their requests are read.
     const isProxy = kind.startsWith('http') && config.http.trustedProxies.includes(address)
     if (isFull || (!isProxy && !guard.enter(address, ports.clock.monotonic()))) {
