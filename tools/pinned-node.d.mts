@@ -7,7 +7,7 @@ export function isNodeNewEnough(version?: string): boolean
 export function findPinnedNode(platform?: string, arch?: string): string
 
 /** Runs `script` again under the pinned Node, with the same terminal, signals and exit status. */
-export function runUnderPinnedNode(script: string, args: readonly string[]): void
+export function runUnderPinnedNode(script: string, args: readonly string[], flags?: readonly string[]): void
 
 /** Calls `start` in this process if its Node is new enough, otherwise runs `script` under the pinned Node. */
-export function withPinnedNode(script: string, args: readonly string[], start: () => Promise<void>): Promise<void>
+export function withPinnedNode(script: string, args: readonly string[], start: () => Promise<void>, flags?: readonly string[]): Promise<void>

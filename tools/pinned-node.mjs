@@ -37,8 +37,9 @@ export function findPinnedNode(platform = process.platform, arch = process.arch)
  * A terminal sends SIGINT and SIGQUIT to both processes, so these are passed on only without one;
  * sending them twice would turn a graceful stop into an immediate one.
  */
-export function runUnderPinnedNode(script, args) {
-  const child = spawn(findPinnedNode(), [script, ...args], { stdio: 'inherit' })
+export function runUnderPinnedNode(script, args, flags = []) {
+  const node = isNodeNewEnough() ? process.execPath : findPinnedNode()
+  const child = spawn(node, [...flags, script, ...args], { stdio: 'inherit' })
   const hasTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR2']) {
     const isFromTerminal = signal === 'SIGINT' || signal === 'SIGQUIT'
@@ -60,11 +61,14 @@ export function runUnderPinnedNode(script, args) {
   })
 }
 
-/** Calls `start` in this process if its Node is new enough, otherwise runs `script` under the pinned Node. */
-export async function withPinnedNode(script, args, start) {
+/**
+ * Calls `start` in this process if its Node is new enough and was started with `flags` (options of Node or V8),
+ * otherwise runs `script` under a Node that is.
+ */
+export async function withPinnedNode(script, args, start, flags = []) {
   try {
-    if (isNodeNewEnough()) await start()
-    else runUnderPinnedNode(script, args)
+    if (isNodeNewEnough() && flags.every((flag) => process.execArgv.includes(flag))) await start()
+    else runUnderPinnedNode(script, args, flags)
   } catch (error) {
     if (isNodeNewEnough()) throw error
     console.error(error.message)
