@@ -4,12 +4,13 @@
  * Scripted clients speak XML over the bus exactly as an edge would, so that what a wire script shows is what a client
  * sees. Time is a `FakeClock`, storage is in memory, ids come from a seed.
  */
-import { defaultLimits, latin1ToBytes, scanDocument } from '@rollcall/xml'
+import { defaultLimits, latin1ToBytes, parseElement, scanDocument } from '@rollcall/xml'
+import type { XmlElement } from '@rollcall/xml'
 import { jidOf, parseJid, parseJidWire } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import type { AnyModule } from '@rollcall/module-api'
 import type { Bus, StorageBackend } from '@rollcall/ports'
-import { stanzaFromFrame } from '@rollcall/stanza'
+import { StanzaError, stanzaFromFrame } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import { FakeClock, recordingLog, recordingMetrics, SeededRandom } from '@rollcall/testing'
 import type { RecordingLog } from '@rollcall/testing'
@@ -39,6 +40,9 @@ export interface TestHostOptions {
 }
 
 export const TEST_HOST = 'capulet.example'
+// Each start has its own seed: a server that is started again on the same data makes other ids than before.
+let starts = 0
+
 const CORE = 'core'
 const EDGE = 'edge'
 
@@ -73,7 +77,7 @@ export class TestHost {
     const hosts = options.hosts ?? [TEST_HOST]
     const host = hosts[0] as string
     const clock = new FakeClock()
-    const random = new SeededRandom(1)
+    const random = new SeededRandom(++starts)
     const log = recordingLog()
     const hub = createLocalBus({ clock, log })
     const bus = hub.member<ServerMessage>(CORE)
@@ -139,6 +143,19 @@ export class TestHost {
     return info.featuresAfterAuth
   }
 
+  /** The same before authentication. */
+  async featuresBeforeAuth(host = this.host): Promise<string> {
+    const info = (await this.#bus.request(CORE, { kind: 'host-info', host }, 10_000)) as HostInfo
+    return info.featuresBeforeAuth
+  }
+
+  /** Sends an iq as a client that has not authenticated, and returns the answer. */
+  async beforeAuth(xml: string, address = '192.0.2.1', host = this.host): Promise<XmlElement> {
+    const stanza = readStanza(xml, undefined)
+    const reply = await this.#bus.request(CORE, { kind: 'pre-auth-iq', host, address, stanza }, 10_000)
+    return parseElement(reply as string, 'jabber:client')
+  }
+
   /** Ends a connection as the edge would report it. */
   async disconnect(entity: ScriptedEntity, reason: 'closed' | 'lost' = 'closed'): Promise<void> {
     const kind = entity.domain === '' ? 'client-closed' : 'component-closed'
@@ -190,12 +207,12 @@ export class TestHost {
 }
 
 /** What an edge makes of a client's or component's XML (text, jabber:client assumed). */
-function readStanza(xml: string, entity: ScriptedEntity): Stanza {
+function readStanza(xml: string, entity: ScriptedEntity | undefined): Stanza {
   const wire = Buffer.from(xml.trim(), 'utf8').toString('latin1').replace(/^<(\w+)/, "<$1 xmlns='jabber:client'")
   const frame = scanDocument(latin1ToBytes(wire), defaultLimits)
   const to = frame.attributeWire('to')
   const from = frame.attributeWire('from')
-  const sender = entity.domain === '' ? entity.jid : from === undefined ? undefined : parseJidWire(from)
+  const sender = entity === undefined ? undefined : entity.domain === '' ? entity.jid : from === undefined ? undefined : parseJidWire(from)
   return stanzaFromFrame(frame, sender, to === undefined ? undefined : parseJidWire(to))
 }
 
@@ -204,7 +221,10 @@ function memoryCredentials(initial: readonly Jid[]): CredentialStore {
   const ofHost = (host: string) => [...passwords.keys()].filter((text) => text.endsWith(`@${host}`)).sort()
   return {
     exists: (jid) => Promise.resolve(passwords.has(jid.bare.toString())),
-    create: (jid, password) => Promise.resolve(void passwords.set(jid.bare.toString(), password)),
+    create: (jid, password) => {
+      if (passwords.has(jid.bare.toString())) return Promise.reject(new StanzaError('conflict'))
+      return Promise.resolve(void passwords.set(jid.bare.toString(), password))
+    },
     setPassword: (jid, password) => Promise.resolve(void passwords.set(jid.bare.toString(), password)),
     // Nobody authenticates here, so nothing asks.
     setDisabled: () => Promise.resolve(),
