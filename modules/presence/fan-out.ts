@@ -48,8 +48,9 @@ export class FanOut {
       const account = accounts.warm(target)
       if (account === undefined || account.sessions.size === 0) continue
       if (!isUnavailable && target.isBare && !roster.isWatched(account, from)) continue
-      if (admit !== undefined) count += this.#admitted(account, stanza, target, admit)
-      else count += target.isFull ? this.#toResource(account, stanza, target) : this.#toAvailable(account, stanza, head + target.wire + tail)
+      if (admit !== undefined && !this.#isAdmitted(account, stanza, target, admit)) continue
+      const wire = head + target.wire + tail
+      count += target.isFull ? this.#toResource(account, stanza, target, wire) : this.#toAvailable(account, stanza, wire)
     }
     this.#ports.deliveries.add(count)
   }
@@ -57,7 +58,8 @@ export class FanOut {
   /** Delivers one presence by the rules for its address (RFC 6121 §8.5.2.1.2, §8.5.3.1). */
   deliverOne({ account, stanza }: InboundStanza): void {
     const to = stanza.to as Jid
-    const count = to.isFull ? this.#toResource(account, stanza, to) : this.#toAvailable(account, stanza, stanza.toWire())
+    const wire = stanza.toWire()
+    const count = to.isFull ? this.#toResource(account, stanza, to, wire) : this.#toAvailable(account, stanza, wire)
     this.#ports.deliveries.add(count)
   }
 
@@ -73,24 +75,26 @@ export class FanOut {
     return count
   }
 
-  #toResource(account: Account, stanza: Stanza, to: Jid): number {
+  #toResource(account: Account, stanza: Stanza, to: Jid, wire: string): number {
     const session = account.sessions.get(to.resourcepart)
     if (session === undefined) return 0
     if (stanza.type === 'unavailable') this.#ports.directed.remove(session, stanza.from as Jid)
-    session.sendWire(headOf(stanza) + to.wire + tailOf(stanza))
+    session.sendWire(wire)
     return 1
   }
 
-  #admitted(account: Account, stanza: Stanza, target: Jid, admit: Admit): number {
+  /** Runs the receiver's filters. False when it is not to be delivered as it is: dropped, refused, or delivered changed. */
+  #isAdmitted(account: Account, stanza: Stanza, target: Jid, admit: Admit): boolean {
     const copy = stanza.addressed(stanza.from, target)
     try {
       const passed = admit({ account, stanza: copy })
+      if (passed === copy) return true
       if (passed !== undefined) this.deliverOne({ account, stanza: passed })
     } catch (error) {
       if (!(error instanceof StanzaError)) throw error
       const reply = errorReply(copy, error)
       if (reply !== undefined) void this.#ports.router.route(reply)
     }
-    return 0
+    return false
   }
 }

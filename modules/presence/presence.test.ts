@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { defineModule, dropped, inbound, resourceAvailable, resourceUnavailable } from '@rollcall/module-api'
 import { StanzaError } from '@rollcall/stanza'
+import type { Stanza } from '@rollcall/stanza'
 import type { TestHost } from '../../server/testing/test-host.ts'
 import { enter, JULIET, NURSE, openScene, ROMEO, rowIn, seed } from '../roster/testing/verona.ts'
 import { Presence } from './port.ts'
@@ -471,17 +472,18 @@ describe('for other modules', () => {
   })
 
   it('passes broadcasts through the receivers\' filters', async () => {
-    const verdicts: Record<string, () => typeof dropped | undefined> = {
-      kitchen: () => undefined,
+    const verdicts: Record<string, (stanza: Stanza) => Stanza | typeof dropped | undefined> = {
+      passed: () => undefined,
+      changed: (stanza) => stanza.withChild('x', 'urn:example:x', `<x xmlns='urn:example:x'/>`),
       dropped: () => dropped,
       refused: () => { throw new StanzaError('not-acceptable') },
     }
-    let verdict = 'kitchen'
+    let verdict = 'passed'
     const filtering = defineModule({
       name: 'filtering', summary: 'Stands in the way.', implements: [],
       setup({ on }) {
         on(inbound, 'normal', ({ account, stanza }) => {
-          return account.jid.localpart === 'nurse' && stanza.from?.localpart === 'juliet' ? verdicts[verdict]?.() : undefined
+          return account.jid.localpart === 'nurse' && stanza.from?.localpart === 'juliet' ? verdicts[verdict]?.(stanza) : undefined
         })
       },
     })
@@ -490,7 +492,9 @@ describe('for other modules', () => {
     const nurse = await enter(host, 'nurse', 'kitchen')
     const juliet = await enter(host, 'juliet', 'balcony')
     await nurse.receives(`<presence from='${JULIET}/balcony' to='${NURSE}'/>`)
-    juliet.clear()
+    verdict = 'changed'
+    juliet.send('<presence><show>chat</show></presence>')
+    await nurse.receives(`<presence from='${JULIET}/balcony' to='${NURSE}'><show>chat</show><x xmlns='urn:example:x'/></presence>`)
     verdict = 'dropped'
     juliet.send('<presence><show>away</show></presence>')
     await nurse.receivesNothing()

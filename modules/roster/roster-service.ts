@@ -108,11 +108,7 @@ export class RosterService {
     const update = readUpdate(payload, account.jid, this.#ports.limits)
     const work = update.isRemoval ? this.remove(account, update.contact) : this.#update(account, update)
     if (work === undefined) throw new StanzaError('item-not-found', 'There is no such contact')
-    try {
-      await work
-    } catch {
-      throw new StanzaError('resource-constraint', 'The change cannot be stored now; it will be tried again')
-    }
+    await work
   }
 
   /** Removes a contact and ends both subscriptions (§2.5.2). Undefined when it is not in the roster. */

@@ -5,6 +5,7 @@
  * fails must not be forgotten: it is repeated until it succeeds or until a newer one for the same contact takes its place.
  */
 import type { Clock, Log, MapStore, Timer } from '@rollcall/ports'
+import { StanzaError } from '@rollcall/stanza'
 import type { RosterRow } from './rows.ts'
 
 const RETRY_MS = 5_000
@@ -41,7 +42,7 @@ export class RosterWriter {
     return this.#failed.size
   }
 
-  /** Writes a row, or deletes it when undefined. Rejects when it is not stored yet; it is tried again then. */
+  /** Writes a row, or deletes it when undefined. Rejects with `resource-constraint` when it is not stored yet. */
   async write(owner: string, key: string, row: RosterRow | undefined): Promise<void> {
     const id = `${owner} ${key}`
     const write = ++this.#writes
@@ -52,7 +53,7 @@ export class RosterWriter {
     } catch (error) {
       this.#log.error('roster-write-failed', { account: owner, contact: key, error })
       if (this.#underWay.get(id) === write) this.#remember(id, { owner, key, row })
-      throw error
+      throw new StanzaError('resource-constraint', 'The change cannot be stored now; it will be tried again')
     } finally {
       if (this.#underWay.get(id) === write) this.#underWay.delete(id)
     }

@@ -337,6 +337,35 @@ describe('storage that fails', () => {
     assert.equal((await storedRow(host, JULIET, NURSE))?.name, 'second')
     assert.equal(host.log.of('roster-write-failed').length > 0, true)
   })
+
+  it('tells the sender of a subscription stanza, and carries it out all the same', async () => {
+    const storage = new FailingStorage()
+    await restart({ storage })
+    const remote = await host.component('montague.example')
+    const juliet = await enter(host, 'juliet')
+    storage.isFailing = true
+    juliet.send(`<presence to='${ROMEO}' type='subscribe' id='s1'/>`)
+    await remote.receives(`<presence from='${JULIET}' to='${ROMEO}' type='subscribe' id='s1'/>`)
+    const [pushed, error] = await juliet.all()
+    assert.equal(pushed?.name, 'iq')
+    assert.equal(error?.attribute('id'), 's1')
+    assert.equal(error?.child('error')?.elements()[0]?.name, 'resource-constraint')
+    storage.isFailing = false
+    await host.advance(6_000)
+    assert.equal((await storedRow(host, JULIET, ROMEO))?.ask, true)
+  })
+
+  it('does not let a late retry undo a newer change', async () => {
+    const storage = new FailingStorage()
+    await restart({ storage })
+    const juliet = await enter(host, 'juliet')
+    storage.isFailing = true
+    await errorOf(juliet, set('s1', `<item jid='${NURSE}' name='first'/>`))
+    storage.isFailing = false
+    assert.equal((await juliet.request(set('s2', `<item jid='${NURSE}' name='second'/>`))).attribute('type'), 'result')
+    await host.advance(20_000)
+    assert.equal((await storedRow(host, JULIET, NURSE))?.name, 'second')
+  })
 })
 
 describe('account removal', () => {
