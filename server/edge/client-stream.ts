@@ -151,7 +151,7 @@ export class ClientStream implements StreamService {
     if (connection.stage === 'bound') {
       const kind = stanzaKind(frame, NS_CLIENT)
       if (kind !== undefined) this.#stanza(connection, frame, kind)
-      else connection.fail({ condition: 'unsupported-stanza-type' })
+      else connection.refuseElement(frame, 'unsupported-stanza-type')
       return
     }
     const { negotiation } = connection
@@ -170,7 +170,7 @@ export class ClientStream implements StreamService {
     else if (frame.ns === NS_SASL) this.#sasl(connection, negotiation, frame)
     else if (isPreAuthIq(frame) && negotiation.context !== undefined) this.#preAuthIq(connection, frame)
     else if (stanzaKind(frame, NS_CLIENT) !== undefined) connection.fail({ condition: 'not-authorized' })
-    else connection.fail({ condition: 'unsupported-stanza-type' })
+    else connection.refuseElement(frame, 'unsupported-stanza-type')
   }
 
   #startTls(connection: Connection, negotiation: Negotiation): void {
@@ -235,6 +235,8 @@ export class ClientStream implements StreamService {
     }
     if (reply.kind === 'failure') {
       metrics.auth(reply.condition)
+      // What tools that watch for intruders read; how often it is written is bounded by attempts and back-off.
+      ports.log.info('auth-failed', { conn: connection.id, address: connection.address, host: connection.host?.toString(), condition: reply.condition })
       if (reply.cause !== undefined) ports.log.warn('auth-question-failed', { conn: connection.id, error: reply.cause })
       if (countsAgainstAddress(reply.condition)) guard.authFailed(connection.address, ports.clock.monotonic())
       const text = reply.text === undefined ? '' : `<text xml:lang='en'>${escapeText(reply.text)}</text>`

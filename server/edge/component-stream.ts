@@ -119,7 +119,7 @@ export class ComponentStream implements StreamService {
     const kind = stanzaKind(frame, NS_COMPONENT)
     const domain = connection.jid
     if (kind === undefined || domain === undefined) {
-      connection.fail({ condition: 'unsupported-stanza-type' })
+      connection.refuseElement(frame, 'unsupported-stanza-type')
       return
     }
     const from = readAddress(frame, 'from')

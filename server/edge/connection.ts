@@ -15,6 +15,7 @@ import type { Hub, HubMember } from './hub.ts'
 import { Negotiation } from './negotiation.ts'
 import { HOLD_RATE } from './stages.ts'
 import type { Stage } from './stages.ts'
+import { NS_STREAM } from './stream-wire.ts'
 import type { OwnHeader, StreamFault } from './stream-wire.ts'
 
 /** What the elements of a stream mean; shared by all connections of a kind. */
@@ -247,6 +248,12 @@ export abstract class Connection implements HubMember {
     this.writeClose()
     this.startClosing()
     this.endOutput()
+  }
+
+  /** An element that means nothing here: an error, unless it is the peer's own stream error (RFC 6120 §4.9.1.1). */
+  refuseElement(frame: Frame, condition: StreamFault['condition']): void {
+    if (frame.name === 'error' && frame.ns === NS_STREAM) this.close()
+    else this.fail({ condition })
   }
 
   /** Ends the stream because the core says so, which therefore is not told. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { BIND, clearText, configOf, dial, HOST, juliet, OPEN, plainAuth, startRig } from './testing/edge-harness.ts'
+import { SeededRandom } from '@rollcall/testing'
+import { BIND, clearText, configOf, dial, HOST, juliet, OPEN, plainAuth, startRig, within } from './testing/edge-harness.ts'
 import type { RawClient, Rig } from './testing/edge-harness.ts'
 import { isStreamErrorCondition, STREAM_ERROR_CONDITIONS } from './stream-wire.ts'
 
@@ -186,6 +187,32 @@ test('a core that does not answer is resource-constraint, a refused binding an i
   client.send(BIND)
   assert.match(await client.closed(), /<resource-constraint /)
   rig.core.answers.set('bind', (message) => (message.kind === 'bind' ? { isBound: true, jid: message.account.withResource('x') } : undefined))
+})
+
+test('a stream error of the peer is answered with a close tag, not with an error (§4.9.1.1)', async () => {
+  const client = await juliet(rig)
+  client.send("<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>")
+  assert.equal(await client.closed(), '</stream:stream>')
+})
+
+test('damaged streams end in one error, and leave neither connections nor defects behind', async () => {
+  const random = new SeededRandom(20)
+  const good = Buffer.from(`${OPEN}${plainAuth()}${OPEN}${BIND}<message to='romeo@verona.example'><body>&lt;é</body></message><presence/></stream:stream>`)
+  for (let round = 0; round < 150; round++) {
+    const bytes = Buffer.from(good)
+    for (let edit = random.below(3); edit >= 0; edit--) bytes[random.below(bytes.length)] = random.below(256)
+    const client = await dial(rig.port('client'))
+    const cut = random.below(bytes.length)
+    client.send(bytes.subarray(0, cut))
+    client.send(bytes.subarray(cut))
+    client.socket.end()
+    const text = await client.closed()
+    assert.ok((text.match(/<stream:error>/g)?.length ?? 0) <= 1, text)
+  }
+  assert.equal(rig.log.of('stream-defect').length, 0)
+  await within((async () => {
+    while (rig.edge.connectionCount > 0) await new Promise((resolve) => setImmediate(resolve))
+  })(), 'all connections to go')
 })
 
 test('the table of conditions is that of RFC 6120 §4.9.3', () => {
