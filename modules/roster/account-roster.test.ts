@@ -168,8 +168,9 @@ describe('rows', () => {
   })
 
   it('with keys that are no JIDs are left out and named', () => {
-    const { roster, badKeys } = fromRows(new Map<string, RosterRow>([['@bad', { version: 1 }], ['good@a.example', { version: 2 }]]))
-    assert.deepEqual(badKeys, ['@bad'])
-    assert.equal(roster.listedCount, 1)
+    const keys = ['@bad', 'nurse@capulet.example', 'bad@@a.example', 'bad @a.example', 'äbtissin@a.example', `o&m.example`]
+    const { roster, badKeys } = fromRows(new Map<string, RosterRow>(keys.map((key) => [key, { version: 1 }])))
+    assert.deepEqual(badKeys, ['@bad', 'bad@@a.example', 'bad @a.example', 'o&m.example'])
+    assert.deepEqual(roster.items.map((item) => item.jid.toString()).sort(), ['nurse@capulet.example', 'äbtissin@a.example'])
   })
 })

@@ -6,7 +6,7 @@
  * order, so that a crash between them leaves a tombstone, which the next load sweeps. Absent fields have their usual value:
  * the row of an ordinary contact is short.
  */
-import { tryParseJid } from '@rollcall/jid'
+import { JidError, parseJid, parseJidWire } from '@rollcall/jid'
 import { mapStore } from '@rollcall/ports'
 import type { Jid } from '@rollcall/jid'
 import { AccountRoster, versionAt } from './account-roster.ts'
@@ -78,7 +78,7 @@ export function fromRows(rows: ReadonlyMap<string, RosterRow>): StoredRoster {
       if (key !== removalKey) tombstones.push(key)
       continue
     }
-    const jid = tryParseJid(key)
+    const jid = jidOfKey(key)
     if (jid === undefined) {
       badKeys.push(key)
       continue
@@ -90,6 +90,19 @@ export function fromRows(rows: ReadonlyMap<string, RosterRow>): StoredRoster {
   roster.populate(items, removedVersion)
   for (const [item, request] of requests) roster.setRequest(item, request)
   return { roster, tombstones, badKeys }
+}
+
+/** Text that is its own wire string: ASCII without quotes, ampersand and angle brackets. */
+const PLAIN_KEY = /^[\x21\x23-\x25\x28-\x3b\x3d\x3f-\x7e]*$/
+
+/** The JID of a key, mostly out of the cache of addresses on the wire: a login storm parses millions. */
+function jidOfKey(key: string): Jid | undefined {
+  try {
+    return PLAIN_KEY.test(key) ? parseJidWire(key) : parseJid(key)
+  } catch (error) {
+    if (error instanceof JidError) return undefined
+    throw error
+  }
 }
 
 /** One item from its row. */
