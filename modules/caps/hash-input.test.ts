@@ -19,7 +19,8 @@ const disco = 'http://jabber.org/protocol/disco'
 const exodus = read(features('http://jabber.org/protocol/muc', `${disco}#items`, 'http://jabber.org/protocol/caps', `${disco}#info`)
   + "<identity category='client' type='pc' name='Exodus 0.9.1'/>")
 /** XEP-0115 §5.3, in another order. */
-const psi = read(form(['software_version', '0.11'], ['ip_version', 'ipv6', 'ipv4'], ['FORM_TYPE', 'urn:xmpp:dataforms:softwareinfo'], ['software', 'Psi'], ['os_version', '10.5.1'], ['os', 'Mac'])
+const psi = read(form(['software_version', '0.11'], ['ip_version', 'ipv6', 'ipv4'], ['FORM_TYPE', 'urn:xmpp:dataforms:softwareinfo'],
+  ['software', 'Psi'], ['os_version', '10.5.1'], ['os', 'Mac'])
   + "<identity xml:lang='en' category='client' name='Psi 0.11' type='pc'/><identity xml:lang='el' category='client' name='Ψ 0.11' type='pc'/>"
   + features('http://jabber.org/protocol/muc', `${disco}#info`, `${disco}#items`, 'http://jabber.org/protocol/caps'))
 /** XEP-0390 §4.5.1. */
@@ -69,7 +70,7 @@ describe('XEP-0390 §4.1', () => {
     const info = read(form(['os', 'XP'], ['FORM_TYPE', 'urn:x']) + features('b', 'a')
       + "<identity category='c' type='t' xml:lang='ru' name='Я'/><identity category='c' type='t' xml:lang='en' name='I'/>")
     assert.equal(text(caps2Input(info)),
-      'a\x1fb\x1f\x1c' + 'c\x1ft\x1fen\x1fI\x1f\x1ec\x1ft\x1fru\x1fЯ\x1f\x1e\x1c' + 'FORM_TYPE\x1furn:x\x1f\x1eos\x1fXP\x1f\x1e\x1d\x1c')
+      'a\x1fb\x1f\x1cc\x1ft\x1fen\x1fI\x1f\x1ec\x1ft\x1fru\x1fЯ\x1f\x1e\x1cFORM_TYPE\x1furn:x\x1f\x1eos\x1fXP\x1f\x1e\x1d\x1c')
   })
   test('takes the language around for identities without one', () => {
     const info = read("<identity category='c' type='t'/>")

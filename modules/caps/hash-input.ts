@@ -49,7 +49,7 @@ function formParts(form: DataForm): string[] {
     .filter((field) => field.var !== 'FORM_TYPE')
     .map((field) => ({ name: toWire(field.var ?? ''), values: field.values.map(toWire).sort(byBytes) }))
     .sort((one, other) => byBytes(one.name, other.name))
-    .flatMap(({ name, values }) => [name, ...values])
+    .flatMap(({ name, values }) => [name].concat(values))
 }
 
 const UNIT = '\x1f'

@@ -16,8 +16,9 @@ function world() {
   const clock = new FakeClock()
   const features = ['urn:a']
   const extra: string[] = []
+  const content = () => [...features.map((name) => `<feature var='${name}'/>`), ...extra].join('')
   const hostInfo: Disco['hostInfo'] = () => DiscoInfo.decode(parseText(
-    `<query xmlns='http://jabber.org/protocol/disco#info'><identity category='server' type='im'/>${features.map((name) => `<feature var='${name}'/>`).join('')}${extra.join('')}</query>`, ''))
+    `<query xmlns='http://jabber.org/protocol/disco#info'><identity category='server' type='im'/>${content()}</query>`, ''))
   const unused = () => { throw new Error('Not asked for') }
   const disco: Disco = { hostInfo, addIdentity: unused, addForm: unused, addItems: unused, addNode: unused }
   const caps = new HostCaps({ disco, clock, hasher: nodeHasher }, 'urn:rollcall')

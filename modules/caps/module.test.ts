@@ -55,7 +55,9 @@ async function tells(entity: ScriptedEntity, node: string | undefined, content =
   const query = question.child('query', INFO)
   assert.deepEqual([question.attribute('type'), query?.attribute('node')], ['get', node])
   const from = entity.domain === '' ? '' : ` from='${question.attribute('to')}'`
-  entity.send(`<iq type='result' id='${question.attribute('id')}' to='${question.attribute('from')}'${from}${lang}><query xmlns='${INFO}'${node === undefined ? '' : ` node='${node}'`}>${content}</query></iq>`)
+  const mirrored = node === undefined ? '' : ` node='${node}'`
+  entity.send(`<iq type='result' id='${question.attribute('id')}' to='${question.attribute('from')}'${from}${lang}>
+    <query xmlns='${INFO}'${mirrored}>${content}</query></iq>`)
   await host.settle()
 }
 
@@ -66,13 +68,17 @@ describe('hosts', () => {
     const reply = await host.core.service.answer('edge', { kind: 'host-info', host: 'capulet.example' }) as { featuresAfterAuth: string }
     const [, ver] = /<c xmlns='http:\/\/jabber.org\/protocol\/caps' hash='sha-1' node='urn:rollcall' ver='([^']+)'\/>/.exec(reply.featuresAfterAuth) ?? []
     const juliet = await host.login('juliet', 'balcony')
-    const ask = async (node: string) => (await juliet.request(`<iq type='get' id='d1' to='capulet.example'><query xmlns='${INFO}'${node}/></iq>`)).child('query', INFO)
+    const ask = async (node: string) => {
+      const answer = await juliet.request(`<iq type='get' id='d1' to='capulet.example'><query xmlns='${INFO}'${node}/></iq>`)
+      return answer.child('query', INFO)
+    }
     const plain = await ask('')
     assert.ok(plain !== undefined && ver !== undefined)
     assert.equal(digest('sha1', capsInput(DiscoInfo.decode(plain))), ver)
     const noded = await ask(` node='urn:rollcall#${ver}'`)
     assert.ok(noded?.setAttribute('node', undefined).equals(plain))
-    assert.deepEqual(plain.elements('feature').map((feature) => feature.attribute('var')).filter((name) => name?.includes('caps')), ['http://jabber.org/protocol/caps', 'urn:xmpp:caps'])
+    const names = plain.elements('feature').map((feature) => feature.attribute('var'))
+    assert.deepEqual(names.filter((name) => name?.includes('caps')), ['http://jabber.org/protocol/caps', 'urn:xmpp:caps'])
     const sha3 = digest('sha3-256', caps2Input(DiscoInfo.decode(plain)))
     assert.ok(reply.featuresAfterAuth.includes(`algo='sha3-256'>${sha3}</hash>`))
     assert.ok(await ask(` node='urn:xmpp:caps#sha3-256.${sha3}'`))
@@ -197,7 +203,8 @@ describe('clients that do not tell', () => {
     const juliet = await host.login('juliet', 'balcony', show(''))
     const answer = finder.featuresOf(sessionOf(juliet))
     const question = await juliet.next()
-    juliet.send(`<iq type='error' id='${question.attribute('id')}' to='capulet.example'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
+    juliet.send(`<iq type='error' id='${question.attribute('id')}' to='capulet.example'>
+      <error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`)
     assert.deepEqual(sorted(await answer), [])
     assert.deepEqual(sorted(await finder.featuresOf(sessionOf(juliet))), [])
     await juliet.receivesNothing()

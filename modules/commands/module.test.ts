@@ -75,7 +75,10 @@ async function run(attributes: string, content?: string): Promise<XmlElement> {
   return result
 }
 const begin = async () => (await run("node='rehearse'")).attribute('sessionid') as string
-const actionsOf = (result: XmlElement) => [result.child('actions')?.attribute('execute'), ...(result.child('actions')?.elements() ?? []).map(({ name }) => name)]
+const actionsOf = (result: XmlElement) => {
+  const actions = result.child('actions')
+  return [actions?.attribute('execute'), ...(actions?.elements() ?? []).map(({ name }) => name)]
+}
 const titleOf = (result: XmlElement) => result.child('x', 'jabber:x:data')?.childText('title')
 const noteOf = (result: XmlElement) => result.childText('note')
 
@@ -95,7 +98,8 @@ beforeEach(async () => {
 afterEach(() => host.stop())
 
 describe('XEP-0050 §2.1 and §2.2: discovery', () => {
-  const get = (ns: string, node: string, to = 'capulet.example') => `<iq type='get' id='d1' to='${to}'><query xmlns='http://jabber.org/protocol/disco#${ns}' node='${node}'/></iq>`
+  const get = (ns: string, node: string, to = 'capulet.example') =>
+    `<iq type='get' id='d1' to='${to}'><query xmlns='http://jabber.org/protocol/disco#${ns}' node='${node}'/></iq>`
   const result = (from: string, content: string) => `<iq type='result' id='d1' from='${from}' to='juliet@capulet.example/balcony'>${content}</iq>`
 
   test('a host and an account say that they have commands', async () => {
@@ -158,7 +162,8 @@ describe('XEP-0050 §2.4: execution', () => {
   test('§2.4.3: cancelled, at any stage', async () => {
     const id = await begin()
     await answers(juliet, command(`node='rehearse' sessionid='${id}' action='cancel'`),
-      `<iq type='result' id='c1' from='capulet.example' to='juliet@capulet.example/balcony'><command xmlns='${NS}' node='rehearse' sessionid='${id}' status='canceled' xml:lang='en'/></iq>`)
+      `<iq type='result' id='c1' from='capulet.example' to='juliet@capulet.example/balcony'>
+        <command xmlns='${NS}' node='rehearse' sessionid='${id}' status='canceled' xml:lang='en'/></iq>`)
     await refusesWith(`node='rehearse' sessionid='${id}'`, SCENE, 'not-allowed', 'cancel', 'session-expired')
   })
   test('§3.5.1: a form of type cancel counts as submitted', async () => {
@@ -170,7 +175,8 @@ describe('XEP-0050 §2.4: execution', () => {
     assert.equal((await run("node='bill' status='canceled'")).attribute('status'), 'completed')
   })
   test('at an account, by its owner', async () => {
-    await answers(juliet, command("node='diary'", '', 'juliet@capulet.example'), `<iq type='result' id='c1' from='juliet@capulet.example' to='juliet@capulet.example/balcony'>
+    await answers(juliet, command("node='diary'", '', 'juliet@capulet.example'), `
+      <iq type='result' id='c1' from='juliet@capulet.example' to='juliet@capulet.example/balcony'>
       <command xmlns='${NS}' node='diary' sessionid='{any}' status='completed' xml:lang='en'><note>of juliet@capulet.example</note></command></iq>`)
     await refuses(juliet, command("node='rehearse'", '', 'juliet@capulet.example'), 'item-not-found', 'cancel')
   })
@@ -199,7 +205,8 @@ describe('XEP-0050 §4.4: errors', () => {
     await refusesWith(session, '', 'bad-request', 'modify', 'bad-payload')
     await refusesWith(session, submit(''), 'bad-request', 'modify', 'bad-payload')
     await refusesWith(session, SCENE.replace("'submit'", "'result'"), 'bad-request', 'modify', 'bad-payload')
-    await refusesWith(session, submit("<field var='FORM_TYPE' type='hidden'><value>urn:example:other</value></field><field var='scene'><value>Tomb</value></field>"),
+    const otherType = "<field var='FORM_TYPE' type='hidden'><value>urn:example:other</value></field>"
+    await refusesWith(session, submit(`${otherType}<field var='scene'><value>Tomb</value></field>`),
       'bad-request', 'modify', 'bad-payload')
     await run(session, SCENE)
     await refusesWith(session, cast('many'), 'bad-request', 'modify', 'bad-payload')

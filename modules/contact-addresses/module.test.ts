@@ -20,7 +20,8 @@ async function formOf(contacts: Readonly<Record<string, readonly string[]>>) {
 describe('XEP-0157 §3', () => {
   test('disco information of a host has the addresses of the configuration', async () => {
     const form = await formOf({
-      abuse: ['mailto:abuse@capulet.example', 'xmpp:prince@capulet.example'], security: ['mailto:watch@capulet.example'], status: ['https://status.capulet.example'],
+      abuse: ['mailto:abuse@capulet.example', 'xmpp:prince@capulet.example'], security: ['mailto:watch@capulet.example'],
+      status: ['https://status.capulet.example'],
     })
     assert.ok(form !== undefined && matches(form, parseText(`<x xmlns='jabber:x:data' type='result'>
       <field var='FORM_TYPE' type='hidden'><value>http://jabber.org/network/serverinfo</value></field>

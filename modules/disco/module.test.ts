@@ -79,7 +79,8 @@ describe('XEP-0030 §3 and §4: a host', () => {
     await start(base, ['capulet.example', 'montague.example'])
     await host.component('rooms.montague.example')
     await host.component('gateway.example')
-    await answers(juliet, get('capulet.example', ITEMS), `<iq ${HEAD.replace('{from}', 'capulet.example')}><query xmlns='${ITEMS}'><item jid='gateway.example'/></query></iq>`)
+    await answers(juliet, get('capulet.example', ITEMS), `<iq ${HEAD.replace('{from}', 'capulet.example')}><query xmlns='${ITEMS}'>
+      <item jid='gateway.example'/></query></iq>`)
     await answers(juliet, get('montague.example', ITEMS), `<iq ${HEAD.replace('{from}', 'montague.example')}><query xmlns='${ITEMS}'>
       <item jid='gateway.example'/><item jid='rooms.montague.example'/></query></iq>`)
   })
