@@ -87,10 +87,13 @@ describe('XEP-0012 §3, §4 and §8: who may not see the presence', () => {
     await host.disconnect(juliet)
     await refuses(nurse, ask(JULIET), 'forbidden', 'auth')
   })
-  test('gets forbidden from every full JID, and no client sees the question', async () => {
-    await refuses(nurse, ask(`${JULIET}/balcony`), 'forbidden', 'auth')
-    await refuses(nurse, ask(`${JULIET}/elsewhere`), 'forbidden', 'auth')
+  test('gets one answer from every full JID, connected or not, and no client sees the question', async () => {
+    await refuses(nurse, ask(`${JULIET}/balcony`), 'service-unavailable', 'cancel')
+    await refuses(nurse, ask(`${JULIET}/elsewhere`), 'service-unavailable', 'cancel')
     await juliet.receivesNothing()
+    await host.disconnect(juliet)
+    await refuses(nurse, ask(`${JULIET}/balcony`), 'service-unavailable', 'cancel')
+    await refuses(nurse, ask('tybalt@capulet.example/street'), 'service-unavailable', 'cancel')
   })
 })
 

@@ -2,7 +2,9 @@
  * Answers "when was this account last connected?" and "how long has this host been up?".
  *
  * What is recorded is the end of the last session, with the status text of its last unavailable presence. Who may not see
- * the presence gets `forbidden`, at the bare JID and at every full JID: XEP-0012 §8.
+ * the presence gets `forbidden` from the account (XEP-0012 §3). At a full JID the same asker gets what RFC 6121 §8.5.3.2.3
+ * says for a resource that is not there: `forbidden` would differ from the answer for accounts without any session, and so
+ * tell who is connected, which XEP-0012 §8 puts above all.
  */
 import { accountCreated, defineModule, inbound, keyvalStore, resourceUnavailable, ServerInfo, sessionUnbound } from '@rollcall/module-api'
 import type { InboundStanza, Session, SessionSlot } from '@rollcall/module-api'
@@ -21,7 +23,10 @@ const STATUS_CHARACTERS_MAX = 1024
 export default defineModule({
   name: 'last-activity',
   summary: 'Tells when an account was last connected and how long the server has been up.',
-  implements: [{ xep: 12, version: '2.0', status: 'complete' }],
+  implements: [{
+    xep: 12, version: '2.0', status: 'complete',
+    note: 'a full JID answers who may not see the presence with service-unavailable, because forbidden would tell that somebody is connected',
+  }],
   features: { host: [NS_LAST], account: [NS_LAST] },
   stores: { lastSeen: keyvalStore<LastSeen>('last_activity') },
   needs: { clock: Clock, log: Log, server: ServerInfo, roster: Roster },
@@ -63,11 +68,11 @@ const statusSlot: SessionSlot<string> = {
   importState: (json) => (typeof json === 'string' ? json : ''),
 }
 
-/** XEP-0012 §4: a question to a resource reaches it only from those who may see its presence. */
+/** XEP-0012 §4: a question to a resource reaches it only from those who may see its presence. To others it is not there. */
 function guardFullJid(roster: Roster, { account, stanza }: InboundStanza): void {
   const isQuestion = stanza.kind === 'iq' && stanza.type === 'get' && stanza.to?.isFull === true && stanza.has('query', NS_LAST)
   if (!isQuestion || stanza.from === undefined) return
-  if (roster.maySeePresence(account.jid, stanza.from.bare) !== true) throw new StanzaError('forbidden')
+  if (roster.maySeePresence(account.jid, stanza.from.bare) !== true) throw new StanzaError('service-unavailable')
 }
 
 function isConnected(session: Session): boolean {
