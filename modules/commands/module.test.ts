@@ -42,6 +42,16 @@ function rehearse(_caller: CommandCaller): FormStage {
   }
 }
 
+/** A command that never ends; its work waits while the curtain is down. */
+let curtain: Promise<void> | undefined
+const loop: FormStage = {
+  kind: 'form', form: sceneForm.blank(), actions: ['next'],
+  async submit() {
+    await curtain
+    return loop
+  },
+}
+
 const theatre = defineModule({
   name: 'theatre', summary: 'Offers commands.', implements: [], needs: { commands: Commands },
   setup({ ports }) {
@@ -51,6 +61,7 @@ const theatre = defineModule({
       node: 'bill', name: 'Bill', scope: 'host', mayRun: () => true,
       start: () => ({ kind: 'final', form: { type: 'result', fields: [{ var: 'play', values: ['Romeo and Juliet'] }] } }),
     })
+    ports.commands.add({ node: 'loop', name: 'Loop', scope: 'host', mayRun: ({ from }) => from.localpart === 'tybalt', start: () => loop })
     ports.commands.add({
       node: 'diary', name: 'Diary', scope: 'account', mayRun: ({ from, to }) => from.bareEquals(to),
       start: ({ account }) => ({ kind: 'final', notes: [{ type: 'info', text: `of ${account?.jid.toString()}` }] }),
@@ -262,6 +273,26 @@ describe('limits', () => {
     await nurse.request(foreign('benvolio'))
     await host.advance(60_000)
     assert.equal(typeof await begin(), 'string')
+  })
+  test('so many stages of one session', async () => {
+    juliet = await host.login('tybalt', 'street')
+    const id = (await run("node='loop'")).attribute('sessionid') as string
+    for (let stage = 2; stage <= 50; stage++) await run(`node='loop' sessionid='${id}'`, SCENE)
+    await refusesWith(`node='loop' sessionid='${id}'`, SCENE, 'resource-constraint', 'wait')
+    await run(`node='loop' sessionid='${id}' action='prev'`)
+    await run(`node='loop' sessionid='${id}'`, SCENE)
+  })
+  test('a stage that is reached after the session was cancelled is refused', async () => {
+    juliet = await host.login('tybalt', 'street')
+    const id = (await run("node='loop'")).attribute('sessionid') as string
+    let raise: (() => void) | undefined
+    curtain = new Promise((resolve) => { raise = resolve })
+    juliet.send(command(`node='loop' sessionid='${id}'`, SCENE).replace("'c1'", "'slow'"))
+    await run(`node='loop' sessionid='${id}' action='cancel'`)
+    raise?.()
+    curtain = undefined
+    const late = await juliet.next()
+    assert.deepEqual(late.child('error')?.elements().map(({ name }) => name), ['not-allowed', 'session-expired'])
   })
   test('a second request while the first is at work is refused; cancelling ends the session but not the work', async () => {
     const id = await begin()

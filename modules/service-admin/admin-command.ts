@@ -1,6 +1,7 @@
 /** What the commands of service administration share: who may run them, their nodes, and the shapes of their answers. */
 import type { Jid } from '@rollcall/jid'
 import type { ServerInfo } from '@rollcall/module-api'
+import type { Log } from '@rollcall/ports'
 import { CodecError, NS_DATA_FORM } from '@rollcall/protocol'
 import type { DataForm, DataFormInput, FormCodec, FormFieldType } from '@rollcall/protocol'
 import { StanzaError } from '@rollcall/stanza'
@@ -16,9 +17,22 @@ export interface AdminCommand {
   start(caller: CommandCaller): CommandStage | Promise<CommandStage>
 }
 
-/** XEP-0133 §5 and §6: everybody but administrators is `forbidden`. */
-export function adminCommand(server: ServerInfo, { action, name, start }: AdminCommand): CommandDefinition {
-  return { node: `${NS_ADMIN}#${action}`, name, scope: 'host', mayRun: ({ from }) => server.isAdmin(from), start }
+/** XEP-0133 §5 and §6: everybody but administrators is `forbidden`. What administrators did is logged, without their forms. */
+export function adminCommand({ server, log }: { readonly server: ServerInfo; readonly log: Log }, { action, name, start }: AdminCommand): CommandDefinition {
+  return {
+    node: `${NS_ADMIN}#${action}`, name, scope: 'host',
+    mayRun: ({ from }) => server.isAdmin(from),
+    start: async (caller) => audited(await start(caller), () => {
+      log.info('admin-command', { action, host: caller.to.domainpart, by: caller.from.toString() })
+    }),
+  }
+}
+
+/** Calls `report` when the command has come to its end. */
+function audited(stage: CommandStage, report: () => void): CommandStage {
+  if (stage.kind === 'form') return { ...stage, submit: async (form, action) => audited(await stage.submit(form, action), report) }
+  report()
+  return stage
 }
 
 /** A single form and what is done with its values. */

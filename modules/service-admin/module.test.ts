@@ -88,6 +88,15 @@ describe('XEP-0133 §3 and §6: who may', () => {
     await refuses(elsewhere, command('shutdown').replace('<iq', "<iq from='prince@montague.example/throne'"), 'forbidden', 'auth')
     assert.deepEqual(host.controlCalls, [])
   })
+  test('what was done is logged, by whom, without passwords; what was only looked at or refused is not', async () => {
+    await begin('change-user-password', ['accountjid', 'password'])
+    await refusesForm('change-user-password', { accountjid: 'nobody@capulet.example', password: 'wherefore' }, 'item-not-found', 'cancel')
+    assert.deepEqual(host.log.of('admin-command'), [])
+    await submit('change-user-password', { accountjid: 'juliet@capulet.example', password: 'wherefore' })
+    await prince.request(command('get-online-users-num'))
+    assert.deepEqual(host.log.of('admin-command').map(({ fields }) => fields), ['change-user-password', 'get-online-users-num'].map((action) => (
+      { action, host: 'capulet.example', by: 'prince@capulet.example/throne' })))
+  })
   test('§5: a command that is not supported is not found', async () => {
     await refuses(prince, command('restart'), 'item-not-found', 'cancel')
   })

@@ -35,7 +35,7 @@ export default defineModule({
     on(resourceAvailable, 'late', ({ session }) => void notices.greet(session))
     on(accountCreated, 'late', ({ jid }) => void notices.welcomeUser(jid))
     for (const command of [...userCommands(ports), ...listCommands(ports), ...noticeCommands(notices, ports.control)]) {
-      ports.commands.add(adminCommand(ports.server, command))
+      ports.commands.add(adminCommand(ports, command))
     }
   },
 })
