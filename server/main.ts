@@ -9,8 +9,17 @@ import { chatRoutes } from '../apps/chat/routes.ts'
 import { createLocalBus } from '../backends/bus-local/index.ts'
 import { MemoryStorage } from '../backends/storage-memory/index.ts'
 import { SqliteStorage } from '../backends/storage-sqlite/index.ts'
-import { rosterRows, rosterStore } from '../modules/roster/port.ts'
+import { blockListData } from '../modules/blocking/user-data.ts'
+import { offlineData } from '../modules/offline/user-data.ts'
+import { privateXmlData } from '../modules/private-storage/user-data.ts'
+import { Roster, rosterRows, rosterStore } from '../modules/roster/port.ts'
+import { cardData } from '../modules/vcard/user-data.ts'
+import { blockSection, createOperations, offlineSection, privateXmlSection, rosterSection, vcardSection } from './admin/index.ts'
+import type { OperationsPorts, UserSection } from './admin/index.ts'
+import { RollcallError } from './config/index.ts'
 import type { ServerConfig, StorageConfig } from './config/index.ts'
+import type { Core } from './core/core.ts'
+import type { OfflineServer } from './cli/index.ts'
 import { demoAccounts, ensureDemo } from './demo.ts'
 import { modules } from './modules.generated.ts'
 import type { ServerMessage } from './protocol/messages.ts'
@@ -126,5 +135,55 @@ function chatSettings(config: ServerConfig) {
     websocketPath: config.edge.http.websocket.path,
     isRegistrationOpen: isOpen,
     ...(config.isDemo ? { demo: { accounts: demoAccounts, howToTurnOff: 'demo: off' } } : {}),
+  }
+}
+
+/** What import and export of accounts (XEP-0227) carry: the data of the modules that are on. */
+function userSections(core: Core, storage: StorageBackend, clock: Clock): UserSection[] {
+  const roster = core.find(Roster)
+  const byModule: Readonly<Record<string, () => UserSection>> = {
+    'vcard': () => vcardSection(cardData(storage)),
+    'private-storage': () => privateXmlSection(privateXmlData(storage)),
+    'blocking': () => blockSection(blockListData(storage)),
+    'offline': () => offlineSection(offlineData(storage, clock, realRandom())),
+  }
+  const sections = core.modules.flatMap(({ name }) => (Object.hasOwn(byModule, name) ? [byModule[name]?.()] : []))
+  return [...(roster === undefined ? [] : [rosterSection(roster)]), ...sections.filter((section) => section !== undefined)]
+}
+
+/** What operations work on. */
+type DataPorts = Omit<OperationsPorts, 'facts' | 'reload' | 'shutdown'>
+
+function dataPorts({ core, auth }: Pick<Server, 'core' | 'auth'>, storage: StorageBackend, clock: Clock, config: ServerConfig): DataPorts {
+  return {
+    accounts: core.admin, auth, storage, clock, crypto: nodeCrypto, sections: userSections(core, storage, clock),
+    authConfig: () => config.auth, rosterRows: rosterOps(clock),
+  }
+}
+
+/** What the operations of a running server work on. */
+export function operationsPorts({ server, storage, runtime }: RunningServer, config: ServerConfig): DataPorts {
+  return dataPorts(server, storage, runtime.clock, config)
+}
+
+/** The core on its storage without listeners, for commands while no server runs. Only what goes wrong is logged. */
+export async function openOffline(config: ServerConfig): Promise<OfflineServer> {
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
+  const log = createLog({ level: 'error' })
+  const runtime = { log, clock: realClock(log), metrics: createMetrics({ hasProcessMetrics: false }) }
+  const storage = makeStorage(config.storage, runtime.clock)
+  await storage.open()
+  const refuse = () => {
+    throw new RollcallError('not-running', 'no server runs on this data folder')
+  }
+  const server = await buildServer(config, runtime, storage, { shutdown: refuse, reload: refuse })
+  return {
+    operations: createOperations({ ...dataPorts(server, storage, runtime.clock, config), facts: refuse, reload: refuse, shutdown: refuse }),
+    async close() {
+      await server.core.stop()
+      await server.auth.settled()
+      await storage.close()
+      await log.flush()
+    },
   }
 }

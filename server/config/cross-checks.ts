@@ -93,8 +93,10 @@ function checkAuth({ auth, hosts }: Settings, add: Add, folder: string): void {
   }
 }
 
+type SizeLimit = 'preAuthElementBytesMax' | 'preAuthBytesMax' | 'outputHighBytes' | 'outputBytesMax' | 'stanzaBytesMax'
+
 function checkLimits({ limits, http }: Settings, add: Add): void {
-  const atMost = (low: keyof typeof limits, high: keyof typeof limits) => {
+  const atMost = (low: SizeLimit, high: SizeLimit) => {
     if (limits[low] <= limits[high]) return
     add('config-conflict', `limits.${low}`, `is more than limits.${high} (${formatSize(limits[high])}): lower it or raise the other`)
   }

@@ -1,6 +1,7 @@
 /** The configuration: `loadConfig` and what it gives; the example, the references and the table of errors. */
 export { ConfigError, loadConfig } from './load.ts'
 export type { LoadOptions } from './load.ts'
+export { configReference, exampleConfig } from './example.ts'
 export { controlSocketOf } from './server-config.ts'
 export type { AdminConfig, LogConfig, ServerConfig, StorageConfig } from './server-config.ts'
 export { CONFIG_VARIABLE } from './environment.ts'

@@ -5,7 +5,7 @@ import type { LockoutConfig } from '../core/auth/config.ts'
 import { defaultAuthConfig } from '../core/auth/config.ts'
 import { defaultCoreLimits } from '../core/config.ts'
 import type { CoreLimits } from '../core/config.ts'
-import { numbers, section } from './field.ts'
+import { field, numbers, section } from './field.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -48,7 +48,9 @@ const coreLimitFields = numbers<CoreLimits>(defaultCoreLimits, {
 
 /** `limits`: those of the edge and of the core, which no operator has to tell apart. */
 export const limits = section('What one client, one address and all of them may take. 256KiB, 1MiB; plain numbers are bytes.', {
-  ...edgeLimitFields, ...coreLimitFields,
+  ...edgeLimitFields,
+  ...coreLimitFields,
+  exemptAddresses: field.texts(defaultEdgeConfig.exemptAddresses, 'Addresses whose connections are not counted by address: this machine, load balancers.'),
 })
 
 export const edgeLimitKeys = Object.keys(edgeLimitFields) as (keyof EdgeLimits)[]

@@ -129,6 +129,7 @@ function edgeConfig(settings: Settings, { hosts, folder, dataDir, isTryOut, hasA
       isAnonymousEnabled: hasAnonymous,
     },
     limits: pick(settings.limits, edgeLimitKeys),
+    exemptAddresses: settings.limits.exemptAddresses,
     timeouts: settings.timeouts,
     authBackoff: auth.addressLockout,
     http,

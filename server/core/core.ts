@@ -6,7 +6,7 @@
 import {
   AccountAdmin, Accounts, inbound, IqClient, PresenceFanOut, Router, ServerControl, ServerInfo,
 } from '@rollcall/module-api'
-import type { AnyModule } from '@rollcall/module-api'
+import type { AnyModule, Port } from '@rollcall/module-api'
 import { parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import { Clock, Hasher, Log, Metrics, Random } from '@rollcall/ports'
@@ -57,6 +57,8 @@ export interface Core {
   readonly router: Router
   readonly modules: readonly AnyModule[]
   readonly sessionCount: number
+  /** What a module provides under a port, if the module is on. */
+  find<T>(port: Port<T>): T | undefined
   /** What the bus must call for messages to this core; the composition attaches it, together with an edge's. */
   readonly service: BusHandler<ServerMessage>
   /** The account's in-memory state, or undefined when it is not warm. The account is forgotten here, sessions and all. */
@@ -115,6 +117,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
     accounts, admin, router, service,
     get modules() { return loader.loaded },
     get sessionCount() { return binding.sessions.count },
+    find: (port) => loader.find(port),
     handOver: (jid) => handOver(jid, registry, binding),
     takeOver: async (snapshot) => {
       const account = await importAccount(snapshot, registry, loader.sessionSlots, bus)

@@ -1,0 +1,102 @@
+/**
+ * A server from start to end in its process: the member, its control socket, its admin listener, signals.
+ *
+ * It stops once, whoever asks: SIGTERM, SIGINT, `rollcall stop`, an administrator's command. SIGHUP and `rollcall reload`
+ * read the configuration again; a mistake in it changes nothing and is told.
+ */
+import type { ServerControl } from '@rollcall/module-api'
+import { createControlServer, createOperations, isAnswering, openAdminListener } from './admin/index.ts'
+import type { AdminListener, ControlServer, OperationsPorts } from './admin/index.ts'
+import { RollcallError } from './config/index.ts'
+import type { ServerConfig } from './config/index.ts'
+import { makeRuntime, operationsPorts, software, startServer } from './main.ts'
+import type { RunningServer, Runtime } from './main.ts'
+import { endpointText } from './runtime/index.ts'
+import type { Terminal } from './runtime/terminal.ts'
+
+export interface ServeOptions {
+  readonly config: ServerConfig
+  /** Reads the same configuration again; throws `ConfigError`. */
+  readonly reloadConfig: () => ServerConfig
+  readonly terminal: Terminal
+}
+
+/** Runs until the server has stopped; rejects when it cannot start, and then everything is closed again. */
+export async function serve({ config, reloadConfig, terminal }: ServeOptions): Promise<void> {
+  if (await isAnswering(config.controlSocket)) throw new RollcallError('already-running', `a server runs on ${config.dataDir} already`)
+  const runtime = makeRuntime(config)
+  const { log, clock } = runtime
+  const stopping = Promise.withResolvers<string>()
+  const started: { server?: RunningServer } = {}
+  const reload = async () => {
+    if (started.server === undefined) throw new RollcallError('not-ready', 'the server is starting')
+    await started.server.reload(reloadConfig())
+    log.info('reloaded')
+  }
+  const control: ServerControl = { shutdown: (delayMs) => void clock.after(delayMs, () => stopping.resolve('command')), reload }
+  let isDraining = false
+  const server = await startServer(config, runtime, control)
+  started.server = server
+  const startedAt = clock.monotonic()
+  const facts = () => ({ ...factsOf(server, config, terminal), uptimeSeconds: (clock.monotonic() - startedAt) / 1000 })
+  const ports = { ...operationsPorts(server, config), facts, reload, shutdown: () => stopping.resolve('control-socket') }
+  const reasons = () => (isDraining ? ['the server is stopping'] : [])
+  let doors: Doors | undefined
+  try {
+    doors = await openDoors(config, runtime, ports, reasons)
+    const unlisten = listenToSignals(terminal, runtime, stopping.resolve, reload)
+    announce(config, server, doors, runtime)
+    log.info('stopping', { asked: await stopping.promise })
+    unlisten()
+  } finally {
+    isDraining = true
+    await server.stop()
+    await doors?.close()
+    await log.flush()
+  }
+}
+
+interface Doors {
+  readonly control: ControlServer
+  readonly admin: AdminListener | undefined
+  close(): Promise<void>
+}
+
+async function openDoors(config: ServerConfig, { log, metrics }: Runtime, ports: OperationsPorts, unreadyReasons: () => readonly string[]): Promise<Doors> {
+  const control = await createControlServer({ path: config.controlSocket, operations: createOperations(ports), log })
+  try {
+    const { isEnabled, address, port } = config.admin
+    const admin = isEnabled ? await openAdminListener(address, port, { unreadyReasons, metrics }) : undefined
+    // The admin listener closes last, so that a server that stops is seen to be unready and not to be gone.
+    return { control, admin, close: async () => void (await Promise.all([control.close(), admin?.close()])) }
+  } catch (error) {
+    await control.close()
+    throw error
+  }
+}
+
+function factsOf({ server }: RunningServer, config: ServerConfig, { pid, memoryBytes }: Terminal) {
+  return {
+    version: software.version, pid, hosts: config.core.hosts, sessionCount: server.core.sessionCount, memoryBytes: memoryBytes(),
+    listeners: server.edge.listeners.map(({ kind, address, port }) => `${kind} ${endpointText(address, port)}`),
+  }
+}
+
+function listenToSignals(terminal: Terminal, { log }: Runtime, stop: (why: string) => void, reload: () => Promise<void>): () => void {
+  const unlistenStop = terminal.onSignal(['SIGINT', 'SIGTERM'], stop)
+  const unlistenReload = terminal.onSignal(['SIGHUP'], () => {
+    reload().catch((error: unknown) => log.error('reload-failed', { error }))
+  })
+  return () => {
+    unlistenStop()
+    unlistenReload()
+  }
+}
+
+function announce(config: ServerConfig, { server }: RunningServer, { admin }: Doors, { log }: Runtime): void {
+  const listeners = server.edge.listeners.map(({ kind, address, port }) => `${kind} ${endpointText(address, port)}`)
+  log.info('server-started', {
+    version: software.version, hosts: config.core.hosts, listeners, dataDir: config.dataDir,
+    ...(admin === undefined ? {} : { admin: endpointText(admin.address, admin.port) }),
+  })
+}
