@@ -14,7 +14,7 @@ export type CarbonsEnable = Infer<typeof CarbonsEnable>
 export const CarbonsDisable = element(NS_CARBONS, 'disable', {})
 export type CarbonsDisable = Infer<typeof CarbonsDisable>
 
-/** In a message: no copies of it (XEP-0280 §9); the server takes the mark off before it delivers. */
+/** In a message: no copies of it (XEP-0280 §9); it stays in the message. */
 export const CarbonsPrivate = element(NS_CARBONS, 'private', {})
 export type CarbonsPrivate = Infer<typeof CarbonsPrivate>
 
