@@ -1,6 +1,43 @@
 // Every module of the server, by folder name. Generated from modules/*/module.ts by `npm run generate`: do not edit.
 
 import type { AnyModule } from '@rollcall/module-api'
+import blockingModule from '../modules/blocking/module.ts'
+import capsModule from '../modules/caps/module.ts'
+import carbonsModule from '../modules/carbons/module.ts'
+import commandsModule from '../modules/commands/module.ts'
+import contactAddressesModule from '../modules/contact-addresses/module.ts'
+import delayModule from '../modules/delay/module.ts'
+import discoModule from '../modules/disco/module.ts'
+import entityTimeModule from '../modules/entity-time/module.ts'
+import lastActivityModule from '../modules/last-activity/module.ts'
+import offlineModule from '../modules/offline/module.ts'
+import pingModule from '../modules/ping/module.ts'
+import presenceModule from '../modules/presence/module.ts'
+import privateStorageModule from '../modules/private-storage/module.ts'
+import registrationModule from '../modules/registration/module.ts'
+import rosterModule from '../modules/roster/module.ts'
+import serviceAdminModule from '../modules/service-admin/module.ts'
+import vcardModule from '../modules/vcard/module.ts'
+import versionModule from '../modules/version/module.ts'
 
 /** Every module, sorted by folder name; which of them run is a matter of configuration. */
-export const modules: readonly AnyModule[] = []
+export const modules: readonly AnyModule[] = [
+  blockingModule,
+  capsModule,
+  carbonsModule,
+  commandsModule,
+  contactAddressesModule,
+  delayModule,
+  discoModule,
+  entityTimeModule,
+  lastActivityModule,
+  offlineModule,
+  pingModule,
+  presenceModule,
+  privateStorageModule,
+  registrationModule,
+  rosterModule,
+  serviceAdminModule,
+  vcardModule,
+  versionModule,
+]
