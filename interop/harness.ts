@@ -1,0 +1,220 @@
+/**
+ * A real Rollcall in a process of its own, for clients that nobody here wrote.
+ *
+ * Every server has a temporary folder and ports of its own, so test files run at the same time. It listens on loopback
+ * only, with its self-signed certificate, which the clients are told to trust. Ports are chosen beforehand, because a
+ * server that is started again must be found where it was.
+ */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { after, afterEach, before } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { collectOutput, ended, runProgram } from './processes.ts'
+import type { OutputTail } from './processes.ts'
+
+export const repositoryRoot = resolve(import.meta.dirname, '..')
+
+/** The domain that suites serve unless they say otherwise. */
+export const HOST = 'verona.example'
+
+const READY_TIMEOUT_MS = 30_000
+const READY_POLL_MS = 50
+const STOP_TIMEOUT_MS = 15_000
+const IMPORT_TIMEOUT_MS = 30_000
+const REPORTED_LOG_LINES = 60
+
+export interface Account {
+  readonly localpart: string
+  readonly password: string
+  /** Localparts of mutual contacts. */
+  readonly contacts?: readonly string[]
+}
+
+export interface ServerOptions {
+  /** The domain served; with the demo it is localhost. */
+  readonly host?: string
+  readonly accounts?: readonly Account[]
+  /** More settings for the config file, over those of `baseSettings`. */
+  readonly settings?: Readonly<Record<string, unknown>>
+}
+
+/** Where a server listens, on 127.0.0.1. */
+export interface Ports {
+  readonly client: number
+  readonly clientTls: number
+  readonly component: number
+  readonly http: number
+  readonly admin: number
+}
+
+export interface RollcallProcess {
+  readonly host: string
+  readonly ports: Ports
+  readonly folder: string
+  /** PEM file of the host's certificate; there once the server has been up. */
+  readonly certificateFile: string
+  /** Ends the server as an operator does, and waits for it. */
+  stop(): Promise<void>
+  /** Ends it without warning (SIGKILL), and waits for that. */
+  kill(): Promise<void>
+  /** Starts it again on the same data and ports, and waits until it is ready. */
+  start(): Promise<void>
+  /** The last lines of its log. */
+  logTail(lines?: number): string
+}
+
+/**
+ * A server for the suite in which this is called (in the body of `describe`): it is ready before the first test and ends
+ * after the last, and its log is printed after each failure.
+ */
+export function useServer(options: ServerOptions = {}): RollcallProcess {
+  const server = new ServerProcess(options.host ?? HOST)
+  before(async () => {
+    await server.prepare(options)
+    await server.start()
+  })
+  after(() => server.dispose())
+  afterEach((context) => {
+    if ('passed' in context && !context.passed) console.error(`The server's log at the end of '${context.name}':\n${server.logTail()}`)
+  })
+  return server
+}
+
+class ServerProcess implements RollcallProcess {
+  readonly host: string
+  readonly folder: string
+  readonly certificateFile: string
+  #ports: Ports | undefined
+  #child: ChildProcess | undefined
+  #output: OutputTail | undefined
+
+  constructor(host: string) {
+    this.host = host
+    this.folder = mkdtempSync(join(tmpdir(), 'rollcall-interop-'))
+    this.certificateFile = join(this.folder, 'data', 'certificates', `${host}.pem`)
+  }
+
+  get ports(): Ports {
+    if (this.#ports === undefined) throw new Error('the server has no ports before it is prepared')
+    return this.#ports
+  }
+
+  /** Writes the config file and makes the accounts. */
+  async prepare({ accounts = [], settings = {} }: ServerOptions): Promise<void> {
+    this.#ports = await freePorts()
+    // YAML takes JSON as it is.
+    writeFileSync(this.#configFile, JSON.stringify({ ...baseSettings(this.host, this.ports), ...settings }, undefined, 2))
+    if (accounts.length === 0) return
+    const lines = accounts.map(({ localpart, password, contacts = [] }) => [localpart, password, contacts.join(',')].join('\t'))
+    const file = join(this.folder, 'accounts.tsv')
+    writeFileSync(file, `${lines.join('\n')}\n`)
+    const { code, stdout, stderr } = await runProgram(process.execPath, this.#command('account', 'import', file), {
+      env: cleanEnvironment(), timeoutMs: IMPORT_TIMEOUT_MS,
+    })
+    if (code !== 0) throw new Error(`account import failed (${code}):\n${stdout}${stderr}`)
+  }
+
+  async start(): Promise<void> {
+    const child = spawn(process.execPath, this.#command('start'), { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = child
+    this.#output = collectOutput(child)
+    await this.#ready(child)
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child
+    if (child === undefined) return
+    child.kill('SIGTERM')
+    if (await ended(child, STOP_TIMEOUT_MS)) return
+    await this.kill()
+    throw new Error(`the server did not stop within ${STOP_TIMEOUT_MS} ms of SIGTERM`)
+  }
+
+  async kill(): Promise<void> {
+    this.#child?.kill('SIGKILL')
+    if (this.#child !== undefined) await ended(this.#child, STOP_TIMEOUT_MS)
+  }
+
+  logTail(lines = REPORTED_LOG_LINES): string {
+    return this.#output?.lines(lines) ?? '(it was not started)'
+  }
+
+  async dispose(): Promise<void> {
+    await this.kill()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  get #configFile(): string {
+    return join(this.folder, 'rollcall.yaml')
+  }
+
+  #command(...words: readonly string[]): string[] {
+    return [join(repositoryRoot, 'interop', 'run-server.ts'), ...words, '--config', this.#configFile, '--data', join(this.folder, 'data')]
+  }
+
+  async #ready(child: ChildProcess): Promise<void> {
+    const deadline = Date.now() + READY_TIMEOUT_MS
+    while (Date.now() < deadline) {
+      if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}:\n${this.logTail()}`)
+      if (await answers(`http://127.0.0.1:${this.ports.http}/`)) return
+      await sleep(READY_POLL_MS)
+    }
+    throw new Error(`the server was not ready within ${READY_TIMEOUT_MS} ms:\n${this.logTail()}`)
+  }
+}
+
+/**
+ * What every suite's server has. PBKDF2 with the fewest iterations allowed, because slixmpp computes it in Python; and a
+ * debug log, because it is read only when something failed.
+ */
+function baseSettings(host: string, ports: Ports): Record<string, unknown> {
+  const address = '127.0.0.1'
+  return {
+    hosts: [host],
+    listeners: [
+      { kind: 'client', address, port: ports.client },
+      { kind: 'client-tls', address, port: ports.clientTls },
+      { kind: 'component', address, port: ports.component },
+      { kind: 'http', address, port: ports.http },
+    ],
+    admin: { address, port: ports.admin },
+    auth: { iterations: { sha1: 4096, sha256: 4096, sha512: 4096 } },
+    timeouts: { drain: '1s' },
+    log: { level: 'debug', format: 'json' },
+  }
+}
+
+/** Settings in the caller's environment must not reach the server under test. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ROLLCALL_')))
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    await (await fetch(url, { signal: AbortSignal.timeout(2_000) })).arrayBuffer()
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function freePorts(): Promise<Ports> {
+  const [client = 0, clientTls = 0, component = 0, http = 0, admin = 0] = await Promise.all(Array.from({ length: 5 }, freePort))
+  return { client, clientTls, component, http, admin }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo
+      probe.close(() => resolve(port))
+    })
+  })
+}
