@@ -43,7 +43,6 @@ export class ClientInbox {
 
   receive(session: LocalSession, stanza: Stanza): void | Promise<void> {
     this.#received[stanza.kind].add(1)
-    if (this.#ports.log.isDebug) this.#logReceived(session, stanza)
     try {
       const passed = this.#outbound.isEmpty ? stanza : this.#outbound.run({ session, stanza })
       if (passed === undefined) return
@@ -89,11 +88,5 @@ export class ClientInbox {
     const refusal = error instanceof StanzaError ? error : new StanzaError('internal-server-error')
     const reply = errorReply(stanza, refusal)
     if (reply !== undefined) session.send(reply)
-  }
-
-  #logReceived(session: LocalSession, stanza: Stanza): void {
-    this.#ports.log.debug('client-stanza', {
-      trace: stanza.trace, kind: stanza.kind, type: stanza.type, from: session.jid.toString(), to: stanza.to?.toString(),
-    })
   }
 }

@@ -84,7 +84,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const delivery = new Delivery({ registry, hooks, iqs, requests, log, metrics, reply })
   const host = new HostEntity({ iqs, requests, reply, bounce: (stanza, error) => router.bounce(stanza, error) })
   const router = new CoreRouter({
-    bus, placement, hosts, components, metrics,
+    bus, placement, hosts, components, metrics, log,
     toAccount: (stanza) => delivery.deliver(stanza),
     toHost: (stanza) => host.receive(stanza),
   })

@@ -121,7 +121,7 @@ export class Delivery {
     const wire = stanza.toWire()
     for (const session of recipients) session.sendWire(wire)
     this.#messagesDelivered.add(recipients.length)
-    if (this.#ports.log.isDebug) this.#ports.log.debug('message-delivered', { trace: stanza.trace, copies: recipients.length })
+    if (stanza.trace !== '') this.#ports.log.debug('message-delivered', { trace: stanza.trace, copies: recipients.length })
     if (!this.#delivered.isEmpty) this.#delivered.run({ account, stanza, recipients })
   }
 

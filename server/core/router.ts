@@ -7,7 +7,7 @@ import type { Stanza } from '@rollcall/stanza'
 import { jidOf } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import type { Router } from '@rollcall/module-api'
-import type { Bus, CounterMetric, Metrics } from '@rollcall/ports'
+import type { Bus, CounterMetric, Log, Metrics } from '@rollcall/ports'
 import type { ServerMessage } from '../protocol/messages.ts'
 import type { Placement } from '../protocol/placement.ts'
 import type { ComponentTable } from './components.ts'
@@ -21,6 +21,7 @@ export interface RouterPorts {
   readonly hosts: ReadonlySet<string>
   readonly components: ComponentTable
   readonly metrics: Metrics
+  readonly log: Log
   /** Accounts of this member (`Delivery.deliver`). */
   readonly toAccount: (stanza: Stanza) => void | Promise<void>
   /** A host's own address. */
@@ -56,6 +57,7 @@ export class CoreRouter implements Router {
     const { to } = stanza
     if (to === undefined) throw new Error('A routed stanza has an address')
     this.#routed[stanza.kind].add(1)
+    if (stanza.trace !== '') this.#ports.log.debug('stanza-routed', { trace: stanza.trace, kind: stanza.kind, type: stanza.type, to: to.toString() })
     if (!this.#ports.hosts.has(to.domainpart)) return this.#toForeign(stanza, to)
     if (to.localpart === '') return this.#ports.toHost(stanza)
     if (this.#ports.placement.isHere(to)) return this.#ports.toAccount(stanza)

@@ -341,7 +341,16 @@ export class ClientStream implements StreamService {
     const stanza = readStanza(frame, kind, jid, to, connection.lang)
     if (kind === 'iq' && (!this.#isGoodIq(connection, stanza) || this.#isOwnIq(connection, stanza))) return
     this.#hub.metrics.stanzasIn.add(1)
+    if (this.#hub.ports.log.isDebug) this.#trace(connection, stanza)
     this.#hub.send(connection.core, { kind: 'client-stanza', conn: connection.id, stanza })
+  }
+
+  /** Gives the stanza the id under which every further step logs it. */
+  #trace(connection: Connection, stanza: Stanza): void {
+    const { log, random } = this.#hub.ports
+    stanza.trace = random.id()
+    const { kind, type, id } = stanza
+    log.debug('stanza-received', { trace: stanza.trace, conn: connection.id, kind, type, id, from: stanza.from?.toString(), to: stanza.to?.toString() })
   }
 
   /** The addressee; null after a malformed one was answered (RFC 6120 §8.3.3.8). */

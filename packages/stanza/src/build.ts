@@ -35,13 +35,15 @@ export function buildStanza(kind: StanzaKind, parts: StanzaParts): Stanza {
 
 /** The result of an iq: addresses swapped, same id (RFC 6120 §8.2.3). */
 export function iqResult(request: Stanza, payload?: XmlElement): Stanza {
-  return buildStanza('iq', {
+  const result = buildStanza('iq', {
     from: request.to,
     to: request.from,
     type: 'result',
     id: request.id,
     children: payload === undefined ? [] : [payload],
   })
+  result.trace = request.trace
+  return result
 }
 
 /** A presence without payload but an optional status text (RFC 6121 §4.7.2.2). */

@@ -14,7 +14,9 @@ export function errorReply(stanza: Stanza, error: StanzaError): Stanza | undefin
   const id = stanza.id === '' ? '' : ` id='${escapeAttribute(stanza.id)}'`
   const content = errorElement(error)
   const child = { name: 'error', ns: NS_CLIENT, start: 0, end: content.length }
-  return new Stanza(stanza.kind, stanza.to, stanza.from, 'error', stanza.id, ` type='error'${id}`, content, [child])
+  const reply = new Stanza(stanza.kind, stanza.to, stanza.from, 'error', stanza.id, ` type='error'${id}`, content, [child])
+  reply.trace = stanza.trace
+  return reply
 }
 
 /** Serialises the `<error/>` element itself. */
