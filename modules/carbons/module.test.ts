@@ -230,7 +230,8 @@ describe('§6.1: which messages', () => {
 })
 
 describe('§6.1: errors', () => {
-  const error = (from: string, to: string, id = 'm') => message(from, to, 'error', `<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`, id)
+  const gone = `<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`
+  const error = (from: string, to: string, id = 'm') => message(from, to, 'error', gone, id)
 
   it('an error that answers a copied message is copied', async () => {
     balcony.send(`<message to='${ROMEO}' type='chat' id='m'><body>O</body></message>`)
@@ -276,8 +277,9 @@ describe('§6.1: errors', () => {
 
 describe('§11: security', () => {
   it('a forged copy is delivered as the stranger’s message that it is', async () => {
-    const forged = message('tybalt@montague.example/home', JULIET, 'chat',
-      `<received xmlns='${NS}'><forwarded xmlns='urn:xmpp:forward:0'>${message(ROMEO, JULIET).replace('<message', `<message xmlns='jabber:client'`)}</forwarded></received>`)
+    const inner = message(ROMEO, JULIET).replace('<message', `<message xmlns='jabber:client'`)
+    const wrapper = `<received xmlns='${NS}'><forwarded xmlns='urn:xmpp:forward:0'>${inner}</forwarded></received>`
+    const forged = message('tybalt@montague.example/home', JULIET, 'chat', wrapper)
     remote.send(forged)
     for (const entity of [balcony, chamber, garden]) {
       await entity.receives(forged)

@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { AnyModule } from '@rollcall/module-api'
+import { parseJid } from '@rollcall/jid'
 import { StorageError } from '@rollcall/ports'
 import type { StorageBackend } from '@rollcall/ports'
+import { buildStanza } from '@rollcall/stanza'
+import { XmlElement } from '@rollcall/xml'
 import { MemoryStorage } from '../../backends/storage-memory/index.ts'
 import { TestHost } from '../../server/testing/test-host.ts'
 import type { ScriptedEntity } from '../../server/testing/scripted-entity.ts'
@@ -292,18 +295,12 @@ describe('faults', () => {
   })
 
   it('the promise of a stored message settles when it is stored', async () => {
-    const core = host.core
-    let isStored = false
-    const nurse = await host.connect('nurse')
-    const { parseJid } = await import('@rollcall/jid')
-    const { buildStanza } = await import('@rollcall/stanza')
-    const { XmlElement } = await import('@rollcall/xml')
     const children = [new XmlElement('body', 'jabber:client', {}, ['O'])]
-    const work = core.router.route(buildStanza('message', { from: nurse.jid, to: parseJid(JULIET), type: 'chat', children }))
+    const stanza = buildStanza('message', { from: parseJid(ROMEO), to: parseJid(JULIET), type: 'chat', children })
+    const work = host.core.router.route(stanza)
     assert.ok(work instanceof Promise)
-    const settled = work.then(() => { isStored = true })
-    assert.equal(isStored, false)
-    await settled
+    assert.equal(await storedCount(), 0)
+    await work
     assert.equal(await storedCount(), 1)
   })
 })

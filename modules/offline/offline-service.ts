@@ -17,8 +17,8 @@ import { jidOf } from '@rollcall/jid'
 import { decodeStanza, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import type { Blocking } from '../blocking/port.ts'
-import { AccountQueue, sizeOf } from './queue.ts'
-import type { QueueLimits, StoredMessage } from './queue.ts'
+import { sizeOf } from './queue.ts'
+import type { AccountQueue, QueueLimits, StoredMessage } from './queue.ts'
 import { worthOf } from './worth.ts'
 
 /** Messages read, handed over and deleted at a time. */

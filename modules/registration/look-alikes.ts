@@ -61,10 +61,17 @@ export class LookAlikes {
   }
 
   #change(jid: Jid, change: (names: readonly string[]) => readonly string[]): void {
+    this.#line = this.#line.then(() => this.#write(jid, change))
+  }
+
+  /** Never rejects: a name that is missing in the index is a defence less, no fault of an account. */
+  async #write(jid: Jid, change: (names: readonly string[]) => readonly string[]): Promise<void> {
     const key = skeleton(jid.localpart)
-    this.#line = this.#line.then(async () => {
+    try {
       const names = change((await this.#store.get(jid.domainpart, key)) ?? [])
       await (names.length === 0 ? this.#store.delete(jid.domainpart, key) : this.#store.set(jid.domainpart, key, names))
-    }).catch((error: unknown) => this.#log.warn('look-alikes-failed', { account: jid.toString(), error }))
+    } catch (error) {
+      this.#log.warn('look-alikes-failed', { account: jid.toString(), error })
+    }
   }
 }
