@@ -13,6 +13,7 @@ import { makeRuntime, operationsPorts, software, startServer } from './main.ts'
 import type { RunningServer, Runtime } from './main.ts'
 import { endpointText } from './runtime/index.ts'
 import type { Terminal } from './runtime/terminal.ts'
+import { welcomeText } from './welcome.ts'
 
 export interface ServeOptions {
   readonly config: ServerConfig
@@ -46,6 +47,7 @@ export async function serve({ config, reloadConfig, terminal }: ServeOptions): P
     doors = await openDoors(config, runtime, ports, reasons)
     const unlisten = listenToSignals(terminal, runtime, stopping.resolve, reload)
     announce(config, server, doors, runtime)
+    if (config.isDemo || terminal.isErrorTerminal) terminal.err(welcomeText(config, server.server.edge.listeners))
     log.info('stopping', { asked: await stopping.promise })
     unlisten()
   } finally {
@@ -78,8 +80,12 @@ async function openDoors(config: ServerConfig, { log, metrics }: Runtime, ports:
 function factsOf({ server }: RunningServer, config: ServerConfig, { pid, memoryBytes }: Terminal) {
   return {
     version: software.version, pid, hosts: config.core.hosts, sessionCount: server.core.sessionCount, memoryBytes: memoryBytes(),
-    listeners: server.edge.listeners.map(({ kind, address, port }) => `${kind} ${endpointText(address, port)}`),
+    listeners: listenersOf(server),
   }
+}
+
+function listenersOf(server: RunningServer['server']): string[] {
+  return server.edge.listeners.map(({ kind, address, port }) => `${kind} ${endpointText(address, port)}`)
 }
 
 function listenToSignals(terminal: Terminal, { log }: Runtime, stop: (why: string) => void, reload: () => Promise<void>): () => void {
@@ -94,9 +100,8 @@ function listenToSignals(terminal: Terminal, { log }: Runtime, stop: (why: strin
 }
 
 function announce(config: ServerConfig, { server }: RunningServer, { admin }: Doors, { log }: Runtime): void {
-  const listeners = server.edge.listeners.map(({ kind, address, port }) => `${kind} ${endpointText(address, port)}`)
   log.info('server-started', {
-    version: software.version, hosts: config.core.hosts, listeners, dataDir: config.dataDir,
+    version: software.version, hosts: config.core.hosts, listeners: listenersOf(server), dataDir: config.dataDir,
     ...(admin === undefined ? {} : { admin: endpointText(admin.address, admin.port) }),
   })
 }
