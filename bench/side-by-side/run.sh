@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Rollcall beside Debian's ejabberd and Prosody, in one run on one machine.
+#
+#   bench/side-by-side/run.sh KIT [REPS] [PART …]      default: 3 core b200 ef
+#
+# KIT is a working folder of the yardstick (bench/README.md says what that is) that its setup.sh has prepared: generator
+# `xload`, `driver.sh`, `peers/`. Results: bench/results/side-by-side.md, and the raw lines in KIT/out/.
+# Further parts: idle tls tlsidle floor variants. `idle20` is ours: 10,000 idle connections with rosters of 20, Rollcall only.
+set -euo pipefail
+kit=$(cd "$1" && pwd); reps=${2:-3}; shift $(( $# < 2 ? $# : 2 ))
+parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(core b200 ef)
+here=$(cd "$(dirname "$0")" && pwd); root=$(cd "$here/../.." && pwd)
+data=$kit/rollcall-data; results=$root/bench/results
+rollcall=(node "$root/tools/rollcall.mjs"); options=(--config "$here/rollcall.yaml" --data "$data")
+
+if [ ! -e "$data/imported" ]; then
+  rm -rf "$data"; mkdir -p "$data"
+  node "$root/tools/run.mjs" "$here/accounts.ts" 10000 20 e > "$data/accounts20.tsv"
+  for file in "$kit/peers/data/accounts.tsv" "$data/accounts20.tsv"; do
+    "${rollcall[@]}" account import "$file" "${options[@]}" --host bench.test --salt bench-salt-0001 --iterations 4096
+  done
+  touch "$data/imported"
+fi
+
+export RUN="exec node $root/tools/rollcall.mjs start ${options[*]}"
+export JSON=$kit/out/side-by-side.jsonl
+rm -f "$JSON"
+cd "$kit"
+for rep in $(seq "$reps"); do
+  for part in "${parts[@]}"; do
+    echo "repetition $rep: $part" >&2
+    if [ "$part" = idle20 ]; then
+      peers/peer.sh start rollcall
+      ./xload idle --label rollcall-roster20 --target 127.0.0.1:45222 --domain bench.test --user e%d --pass pw \
+        --pid "$(peers/peer.sh pid rollcall)" --steps 1000,5000,10000 --settle 3 --watch 1.5 --json "$JSON" >/dev/null
+      peers/peer.sh stop rollcall
+    elif [ "$part" = floor ]; then ./driver.sh floor
+    else for peer in prosody ejabberd rollcall; do ./driver.sh "$part:$peer"; done
+    fi
+  done
+done
+{ echo "# Side by side"; echo
+  echo "Rollcall, ejabberd $(dpkg-query -Wf '${Version}' ejabberd 2>/dev/null) and Prosody $(dpkg-query -Wf '${Version}' prosody 2>/dev/null)"
+  echo "in one run on one machine ($(nproc) cores), $(date -u +%F): median (min..max) of $reps repetitions. Made by"
+  echo "\`bench/side-by-side/run.sh KIT $reps ${parts[*]}\`; CPU is user+sys of all of a server's processes per unit delivered."
+  python3 report.py "$JSON"
+} > "$results/side-by-side.md"
+echo "written: bench/results/side-by-side.md" >&2
