@@ -17,6 +17,7 @@ function isCodec(value: unknown): value is AnyCodec {
 /** Pairs that describe one element on purpose: by direction or by FORM_TYPE. */
 const shared: Readonly<Record<string, readonly string[]>> = {
   '{urn:ietf:params:xml:ns:xmpp-bind}bind': ['Bind', 'BindFeature'],
+  '{urn:xmpp:bind:0}bind': ['Bind2Feature', 'Bind2Request'],
   '{jabber:x:data}x': ['ContactAddresses', 'DataForm'],
 }
 
