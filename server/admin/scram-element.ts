@@ -33,5 +33,6 @@ export function scramFrom(elements: readonly XmlElement[], problems: string[]): 
     }
     return [[hash, keys] as const]
   })
-  return Object.fromEntries(entries) as StoredScram
+  const scram: StoredScram = Object.fromEntries(entries)
+  return scram
 }

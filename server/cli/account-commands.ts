@@ -36,7 +36,9 @@ export function addAccountCommands(program: Command, ports: CliPorts): void {
 
   command('add <account> [password]', 'make an account')
     .option('--password-stdin', 'read the password from the first line of standard input')
-    .addHelpText('after', examples('rollcall account add juliet@capulet.example', 'pass show juliet | rollcall account add juliet@capulet.example --password-stdin'))
+    .addHelpText('after', examples(
+      'rollcall account add juliet@capulet.example', 'pass show juliet | rollcall account add juliet@capulet.example --password-stdin',
+    ))
     .action((name: string, password: string | undefined, options: ServerOptions & PasswordOptions) => setOne(ports, 'addAccount', name, password, options))
   command('passwd <account> [password]', 'set the password of an account')
     .option('--password-stdin', 'read the password from the first line of standard input')

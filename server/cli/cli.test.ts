@@ -167,7 +167,8 @@ describe('rollcall help and usage', () => {
   it('--version is that of package.json; usage errors exit with 2', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
     assert.deepEqual(await run(['--version']), { code: 0, out: `${version}\n`, err: '' })
-    const wrong = await Promise.all([run(['acount']), runHere(['account', 'add']), runHere(['status', '--nope']), runHere(['account', 'import', 'x', '--iterations', '1'])])
+    const wrongLines = [['acount'], ['account', 'add'], ['status', '--nope'], ['account', 'import', 'x', '--iterations', '1']]
+    const wrong = await Promise.all(wrongLines.map((line) => runHere(line)))
     assert.deepEqual(wrong.map(({ code }) => code), [2, 2, 2, 2])
     assert.match(wrong[0]?.err ?? '', /Did you mean account\?/)
   })
@@ -241,7 +242,8 @@ describe('rollcall account import and export', () => {
     const { code, err } = await salted(['account', 'import', file, '--host', 'capulet.example', '--salt', 'verona-salt', '--iterations', '5000'])
     assert.deepEqual([code, err.startsWith('warning: one salt for all')], [0, true])
     const { out } = await salted(['account', 'export', '--host', 'capulet.example'])
-    const keys = [...out.matchAll(/mechanism='SCRAM-SHA-256'><iter-count>(\d+)<\/iter-count><salt>([^<]+).*?<stored-key>([^<]+)/g)].map((match) => match.slice(1).join(' '))
+    const credentials = /mechanism='SCRAM-SHA-256'><iter-count>(\d+)<\/iter-count><salt>([^<]+).*?<stored-key>([^<]+)/g
+    const keys = [...out.matchAll(credentials)].map((match) => match.slice(1).join(' '))
     assert.equal(keys.length, 2)
     assert.equal(new Set(keys).size, 1)
     assert.equal(keys[0]?.startsWith(`5000 ${Buffer.from('verona-salt').toString('base64')}`), true)

@@ -12,7 +12,8 @@ const PASSWORD_BYTES_MAX = 4096
 export async function newPassword(
   terminal: Terminal, account: string, argument: string | undefined, { passwordStdin }: PasswordOptions,
 ): Promise<string> {
-  if (argument !== undefined && passwordStdin === true) throw new RollcallError('usage', 'the password is given twice: as an argument and with --password-stdin')
+  const isTwice = argument !== undefined && passwordStdin === true
+  if (isTwice) throw new RollcallError('usage', 'the password is given twice: as an argument and with --password-stdin')
   if (passwordStdin === true) return terminal.readLine(PASSWORD_BYTES_MAX)
   if (argument !== undefined) {
     terminal.err('warning: other users of this machine can see passwords on the command line; scripts can use --password-stdin\n')

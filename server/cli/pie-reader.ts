@@ -46,14 +46,24 @@ async function* readFile(
   const document = new PieDocument(file, level, host, root, warn, found)
   try {
     for await (const chunk of createReadStream(file, { encoding: 'utf8' }) as AsyncIterable<string>) {
-      document.write(chunk)
+      const failure = failureOf(() => document.write(chunk))
+      // What stood before a mistake is good.
       yield* drain(found, root, warn, depth)
+      if (failure !== undefined) throw failure
     }
   } catch (error) {
     throw readFailure(error, file)
   }
   document.close()
-  yield* drain(found, root, warn, depth)
+}
+
+function failureOf(work: () => void): unknown {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    return error
+  }
 }
 
 async function* drain(found: Found[], root: string, warn: (text: string) => void, depth: number): AsyncGenerator<PieUser> {

@@ -67,7 +67,10 @@ export function configReference(modules: readonly AnyModule[]): string {
 
 function referenceOf(path: readonly string[], field: AnyField): string[] {
   const heading = ['', `${'#'.repeat(Math.min(path.length + 1, 4))} ${path.join('.')}`, '', field.description]
-  if (field.kind === 'list') return [...heading, '', '```yaml', `${path.at(-1)}:`, ...field.example.map((line) => INDENT + line), '```', '', ...fieldTable(field.item, [], '-')]
+  if (field.kind === 'list') {
+    const lines = field.example.map((line) => INDENT + line)
+    return [...heading, '', '```yaml', `${path.at(-1)}:`, ...lines, '```', '', ...fieldTable(field.item, [], '-')]
+  }
   if (field.kind === 'table') {
     const keys = (field.keys ?? []).map((key) => `\`${key}\``).join(', ')
     return [...heading, '', `Keys: ${keys}. Values: ${allowed(field.value)}. Environment: \`${variableOf(path)}\`.`]

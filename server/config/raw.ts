@@ -5,7 +5,7 @@
  * its variable.
  */
 import { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml'
-import type { Document, Node, ParsedNode } from 'yaml'
+import type { Node, ParsedNode } from 'yaml'
 import type { ErrorCode } from './error-codes.ts'
 
 export type Raw = RawScalar | RawList | RawMap
@@ -55,7 +55,7 @@ export function parseYaml(text: string, name: string): { readonly value: Raw | u
     return { value: undefined, faults }
   }
   const faults: Fault[] = []
-  const value = document.contents === null ? undefined : convert(document, document.contents, placeAt, faults)
+  const value = document.contents === null ? undefined : convert(document.contents, placeAt, faults)
   return { value: faults.length > 0 ? undefined : value, faults }
 }
 
@@ -65,14 +65,14 @@ function yamlMessage(message: string): string {
   return `not YAML: ${message.replace(/\.$/, '')}`
 }
 
-function convert(document: Document.Parsed, node: Node, placeAt: (offset: number) => string, faults: Fault[]): Raw {
+function convert(node: Node, placeAt: (offset: number) => string, faults: Fault[]): Raw {
   const place = placeAt((node as ParsedNode).range?.[0] ?? 0)
   if (isAlias(node)) {
     // An alias may stand for a tree that has aliases itself; expanding those is how small files become huge.
     faults.push({ code: 'config-syntax', place, message: 'aliases are not supported: write the value again' })
     return { kind: 'scalar', value: null, place }
   }
-  if (isSeq(node)) return { kind: 'list', place, items: node.items.map((item) => convert(document, item as Node, placeAt, faults)) }
+  if (isSeq(node)) return { kind: 'list', place, items: node.items.map((item) => convert(item as Node, placeAt, faults)) }
   if (isMap(node)) {
     const entries = new Map<string, RawEntry>()
     for (const pair of node.items) {
@@ -80,7 +80,7 @@ function convert(document: Document.Parsed, node: Node, placeAt: (offset: number
       const keyPlace = placeAt((key as ParsedNode).range?.[0] ?? 0)
       const value: Raw = pair.value === null
         ? { kind: 'scalar', value: null, place: keyPlace }
-        : convert(document, pair.value as Node, placeAt, faults)
+        : convert(pair.value as Node, placeAt, faults)
       if (isScalar(key)) entries.set(String(key.value), { keyPlace, value })
       else faults.push({ code: 'config-syntax', place: keyPlace, message: 'a setting has a plain name, not a list or a section' })
     }

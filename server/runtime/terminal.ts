@@ -32,8 +32,8 @@ export function realTerminal(): Terminal {
   })
   return {
     env: process.env,
-    isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
-    isErrorTerminal: process.stderr.isTTY === true,
+    isInteractive: process.stdin.isTTY && process.stderr.isTTY,
+    isErrorTerminal: process.stderr.isTTY,
     out: (text) => new Promise((resolve) => process.stdout.write(text, () => resolve())),
     err: (text) => void process.stderr.write(text),
     readLine,
@@ -86,7 +86,7 @@ function askSecret(question: string): Promise<string | undefined> {
         if (ENTER.test(char)) return done(typed)
         if (GIVE_UP.test(char)) return done(undefined)
         const isErase = char === '\u007f' || char === '\b'
-        typed = isErase ? [...typed].slice(0, -1).join('') : typed + char
+        typed = isErase ? Array.from(typed).slice(0, -1).join('') : typed + char
       }
     }
     stdin.on('data', onData)
