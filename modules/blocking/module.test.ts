@@ -248,6 +248,8 @@ describe('presence', () => {
       `<presence type='unavailable' from='${JULIET}/chamber' to='${ROMEO}'/>`,
     )
     await remote.receivesNothing()
+    assert.equal(await set(balcony, block(ROMEO)), 'result')
+    await remote.receivesNothing()
     balcony.send('<presence><show>away</show></presence>')
     await remote.receives(`<presence from='${JULIET}/balcony' to='paris@montague.example'><show>away</show></presence>`)
     await host.disconnect(chamber)

@@ -1,5 +1,5 @@
 /** Keeps messages for people who are away and gives them out when they come back (RFC 6121 §8.5.2.2, XEP-0160). */
-import { archiveStore, defineModule, messageUndelivered, option, outboundPresence, resourceAvailable } from '@rollcall/module-api'
+import { archiveStore, defineModule, messageUndelivered, option, priorityChanged, resourceAvailable } from '@rollcall/module-api'
 import { Clock, Log, Metrics, Random } from '@rollcall/ports'
 import { Blocking } from '../blocking/port.ts'
 import { OfflineService } from './offline-service.ts'
@@ -37,12 +37,8 @@ export default defineModule({
     on(resourceAvailable, 'early', ({ session }) => {
       if (session.priority >= 0) service.deliverTo(session)
     })
-    // A resource that was there with a negative priority and may now raise it. What it says is not looked at: whether
-    // the session gets anything is decided when the messages have been read.
-    on(outboundPresence, 'early', ({ session, stanza }) => {
-      const isChange = stanza.to === undefined && stanza.type === '' && session.presence !== undefined && session.priority < 0
-      if (isChange) service.deliverTo(session)
-      return false
+    on(priorityChanged, 'early', ({ session, before }) => {
+      if (before < 0 && session.priority >= 0) service.deliverTo(session)
     })
   },
 })

@@ -3,11 +3,13 @@
  *
  * Order: when a session is to get the stored messages it is held, so that what comes live while storage is read waits
  * behind them. Sessions of one account that come at the same time are served one after the other, so that each message
- * goes to one of them; all are held until their turn, so that for none of them anything newer overtakes.
+ * goes to one of them; all are held until their turn, so that for none of them anything newer overtakes. A session gets
+ * what was stored when it became available, and nothing later, even if it says meanwhile that it is not available any
+ * more: then what came live in between is on its way to it, too.
  *
  * Durability: a message is stored when the promise that its sender's server waits for settles. It is deleted after it was
  * handed to the session, a page at a time. A crash in between delivers a page again; a connection that is dead without
- * anybody knowing takes what it was handed with it. Both end with acknowledged delivery (XEP-0198).
+ * anybody knowing takes what it was handed with it, and what was kept back for it. Both end with acknowledged delivery (XEP-0198).
  */
 import type { Account, Session, SessionHold } from '@rollcall/module-api'
 import { StorageError } from '@rollcall/ports'
@@ -83,30 +85,33 @@ export class OfflineService {
     }
   }
 
-  /** To be called while a session becomes one that may get stored messages. */
+  /** To be called when a session has become one that gets messages for the account. */
   deliverTo(session: Session): void {
     const { account } = session
     const queue = this.#ports.queueOf(account)
     if (queue.messages === 0) return
     const hold = session.hold()
-    queue.line = queue.line.then(() => this.#deliver(account, queue, session, hold))
+    const { end } = queue
+    queue.line = queue.line.then(() => this.#deliver(queue, session, hold, end))
   }
 
-  /** Settles when there is nothing more for the session; never rejects. */
-  async #deliver(account: Account, queue: AccountQueue, session: Session, hold: SessionHold): Promise<void> {
+  /** Delivers the messages up to `end`; never rejects. */
+  async #deliver(queue: AccountQueue, session: Session, hold: SessionHold, end: number): Promise<void> {
     const { log, store } = this.#ports
+    const { account } = session
     const owner = account.jid.toString()
     try {
       let isComplete = false
       while (!isComplete && queue.messages > 0) {
         const page = await store.query(owner, { limit: PAGE_SIZE })
-        if (!isEligible(session)) return
-        for (const entry of page.entries) this.#handOver(account, entry, hold)
-        isComplete = page.isComplete
+        if (!isConnected(session)) return
+        const entries = page.entries.filter((entry) => entry.value.end <= end)
+        for (const entry of entries) this.#handOver(account, entry, hold)
+        isComplete = page.isComplete || entries.length < page.entries.length
         // The last ones are with the client now; it need not wait for the deletion.
         if (isComplete) hold.release()
-        if (page.entries.length > 0) await store.delete(owner, page.entries.map((entry) => entry.id))
-        queue.remove(page.entries)
+        if (entries.length > 0) await store.delete(owner, entries.map((entry) => entry.id))
+        queue.remove(entries)
       }
     } catch (error) {
       // What was not deleted comes again at the next login.
@@ -127,9 +132,8 @@ export class OfflineService {
   }
 }
 
-/** Whether messages to the bare JID may be given to the session. */
-function isEligible(session: Session): boolean {
-  return session.account.sessions.get(session.jid.resourcepart) === session && session.presence !== undefined && session.priority >= 0
+function isConnected(session: Session): boolean {
+  return session.account.sessions.get(session.jid.resourcepart) === session
 }
 
 /** XEP-0203: says since when the host had the message. */

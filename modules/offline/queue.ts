@@ -1,9 +1,9 @@
 /**
  * The queue of one account as storage has it, and what memory knows of it: how many messages and bytes there are.
  *
- * Every entry notes where it ends in the flow of bytes since the queue was last empty, as in a log; so that what the
- * queue holds is known from its first and last entry, without reading it. The front is what goes away, by delivery or
- * by age; that keeps the difference right.
+ * Every entry notes where it ends in the flow of bytes of this account, as in a log; so that what the queue holds is known
+ * from its first and last entry, without reading it. The front is what goes away, by delivery or by age; that keeps the
+ * difference right.
  */
 import type { Jid } from '@rollcall/jid'
 import type { Archive, ArchiveEntry } from '@rollcall/ports'
@@ -15,7 +15,7 @@ export type StoredMessage = {
   readonly stanza: StanzaRecord
   /** Bytes of the message, as counted against the account's limit. */
   readonly bytes: number
-  /** Bytes of all messages up to this one since the queue was last empty. */
+  /** Bytes of all messages up to this one. Grows from entry to entry. */
   readonly end: number
 }
 
@@ -49,6 +49,11 @@ export class AccountQueue {
     return queue
   }
 
+  /** Where the last entry ends. */
+  get end(): number {
+    return this.#end
+  }
+
   hasRoom(bytes: number, limits: QueueLimits): boolean {
     return this.messages < limits.messagesMax && this.bytes + bytes <= limits.bytesMax
   }
@@ -56,7 +61,6 @@ export class AccountQueue {
   /** Counts a message in and makes its entry. */
   add(stanza: Stanza, id: string, at: number): ArchiveEntry<StoredMessage> {
     const bytes = sizeOf(stanza)
-    if (this.messages === 0) this.#end = 0
     this.messages++
     this.bytes += bytes
     this.#end += bytes

@@ -1,7 +1,7 @@
 /** Who is there: presence of accounts and its exchange with their contacts (RFC 6121 §4). */
 import {
-  accountRemoving, Accounts, defineModule, inboundPresence, keyvalStore, option, outboundPresence, PresenceFanOut, resourceAvailable,
-  resourceUnavailable, Router, sessionUnbound,
+  accountRemoving, Accounts, defineModule, inboundPresence, keyvalStore, option, outboundPresence, PresenceFanOut, priorityChanged,
+  resourceAvailable, resourceUnavailable, Router, sessionUnbound,
 } from '@rollcall/module-api'
 import { Clock, Log, Metrics } from '@rollcall/ports'
 import { Roster } from '../roster/port.ts'
@@ -38,6 +38,7 @@ export default defineModule({
     const service = new PresenceService({
       router, accounts, roster, clock, metrics, directed, fanOut, probes, lasts, deliveries, lastBytesMax: config.lastBytesMax,
       becameAvailable: (session, presence) => context.emit(resourceAvailable, { session, presence }),
+      changedPriority: (session, before) => context.emit(priorityChanged, { session, before }),
       becameUnavailable: (session, presence) => context.emit(resourceUnavailable, { session, presence }),
     })
     context.provide(PresenceFanOut, fanOut)

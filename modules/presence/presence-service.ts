@@ -35,6 +35,7 @@ export interface PresenceServicePorts {
   /** Bytes of the last unavailable presence that are kept for probes. */
   readonly lastBytesMax: number
   readonly becameAvailable: (session: Session, presence: Stanza) => void
+  readonly changedPriority: (session: Session, before: number) => void
   readonly becameUnavailable: (session: Session, presence: Stanza) => void
 }
 
@@ -143,6 +144,7 @@ export class PresenceService {
   #available(session: Session, stanza: Stanza): true {
     const priority = readPriority(stanza)
     const before = session.presence
+    const priorityBefore = session.priority
     session.presence = stanza
     session.priority = priority
     this.#changes.add(1)
@@ -155,6 +157,7 @@ export class PresenceService {
     this.#broadcast(account, stanza)
     this.#toOwn(account, stanza)
     if (before === undefined) this.#greet(session, stanza)
+    else if (priority !== priorityBefore) this.#ports.changedPriority(session, priorityBefore)
     return true
   }
 

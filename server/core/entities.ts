@@ -9,9 +9,7 @@ import type { Bus, MemberId } from '@rollcall/ports'
 import type { Account, AccountSlot, Session, SessionHold, SessionOrigin, SessionSlot } from '@rollcall/module-api'
 import type { Stanza } from '@rollcall/stanza'
 import type { ConnId, ServerMessage } from '../protocol/messages.ts'
-
-/** Bytes kept back for one held session; beyond it the client is disconnected and finds the rest in storage. */
-export const HELD_BYTES_MAX = 4 * 1024 * 1024
+import { HeldQueue } from './held-queue.ts'
 
 /** A slot token after registration: `index` is its place in every account's state array. */
 export interface RegisteredSlot<T> extends AccountSlot<T> {
@@ -53,7 +51,7 @@ export class LocalSession implements Session {
   readonly #bus: Bus<ServerMessage>
   // Most sessions of most modules keep nothing, so the map is made on first use.
   #slots: Map<SessionSlot<unknown>, unknown> | undefined = undefined
-  #held: { holds: number; bytes: number; readonly wires: string[] } | undefined = undefined
+  #held: HeldQueue | undefined = undefined
 
   constructor(
     bus: Bus<ServerMessage>, account: LocalAccount, jid: Jid,
@@ -87,40 +85,25 @@ export class LocalSession implements Session {
   }
 
   sendWire(wire: string): void {
-    if (this.#held === undefined) this.#deliver(wire)
-    else this.#keep(this.#held, wire)
+    if (this.#held === undefined || this.#held.isEmpty) this.#deliver(wire)
+    else if (!this.isEnded) this.#held.keep(wire)
   }
 
   hold(): SessionHold {
-    this.#held ??= { holds: 0, bytes: 0, wires: [] }
-    this.#held.holds++
-    let isReleased = false
-    return {
-      send: (stanza) => this.#deliver(stanza.toWire()),
-      release: () => {
-        if (isReleased) return
-        isReleased = true
-        if (this.#held !== undefined && --this.#held.holds === 0) this.releaseAll()
-      },
-    }
+    this.#held ??= new HeldQueue(
+      (wire) => this.#deliver(wire),
+      () => this.close('resource-constraint', 'Too much came while stored messages were read'),
+    )
+    return this.#held.hold()
   }
 
   /** Lets everything that holds kept back go: before the session moves to another member. */
   releaseAll(): void {
-    const held = this.#held
-    this.#held = undefined
-    for (const wire of held?.wires ?? []) this.#deliver(wire)
+    this.#held?.releaseAll()
   }
 
   #deliver(wire: string): void {
     if (!this.isEnded) this.#bus.send(this.edge, { kind: 'deliver', conn: this.conn, wire })
-  }
-
-  #keep(held: { bytes: number; readonly wires: string[] }, wire: string): void {
-    if (this.isEnded || held.bytes > HELD_BYTES_MAX) return
-    held.bytes += wire.length
-    if (held.bytes > HELD_BYTES_MAX) this.close('resource-constraint', 'Too much came while stored messages were read')
-    else held.wires.push(wire)
   }
 
   close(condition: string, text?: string): void {

@@ -7,7 +7,7 @@ import { parseJid } from '@rollcall/jid'
 import { buildStanza } from '@rollcall/stanza'
 import { TestHost } from '../testing/test-host.ts'
 import type { ScriptedEntity } from '../testing/scripted-entity.ts'
-import { HELD_BYTES_MAX } from './entities.ts'
+import { HELD_BYTES_MAX } from './held-queue.ts'
 
 let host: TestHost
 let romeo: ScriptedEntity
@@ -44,21 +44,22 @@ describe('Session.hold', () => {
     assert.deepEqual(await received(), ['live1', 'live2', 'after'])
   })
 
-  test('two holds: the last one releases, and releasing twice counts once', async () => {
-    const one = session.hold()
-    const other = session.hold()
-    session.send(message('live'))
-    one.release()
-    one.release()
-    assert.deepEqual(await received(), [])
-    other.release()
-    assert.deepEqual(await received(), ['live'])
-    const next = session.hold()
-    one.release()
-    session.send(message('kept'))
-    assert.deepEqual(await received(), [])
-    next.release()
-    assert.deepEqual(await received(), ['kept'])
+  test('two holds: each stands where it began, whichever is released first', async () => {
+    for (const isInOrder of [true, false]) {
+      const one = session.hold()
+      session.send(message('live1'))
+      const other = session.hold()
+      session.send(message('live2'))
+      one.send(message('one'))
+      other.send(message('other'))
+      assert.deepEqual(await received(), ['one'])
+      for (const hold of isInOrder ? [one, one] : [other, other]) hold.release()
+      assert.deepEqual(await received(), isInOrder ? ['live1', 'other'] : [])
+      other.send(message('another'))
+      for (const hold of [one, other]) hold.release()
+      session.send(message('after'))
+      assert.deepEqual(await received(), isInOrder ? ['another', 'live2', 'after'] : ['live1', 'other', 'another', 'live2', 'after'])
+    }
   })
 
   test('a client for which too much is kept back is disconnected, once', async () => {

@@ -67,7 +67,8 @@ export interface Session {
   sendWire(wire: string): void
   /**
    * Keeps back everything that is sent to the client from now on, so that what comes from storage can go first. In
-   * order, and bounded: a client for which too much is kept back is disconnected. Holds may overlap.
+   * order, and bounded: a client for which too much is kept back is disconnected. Holds may overlap: each is a point in the
+   * flow, and what a holder sends stands there.
    */
   hold(): SessionHold
   /** Ends the stream with an error (RFC 6120 §4.9.3), for instance `conflict`. */
@@ -76,9 +77,9 @@ export interface Session {
 
 /** A pause in what a client gets; see `Session.hold`. Whoever has it must release it, whatever happens. */
 export interface SessionHold {
-  /** Sends past the hold. */
+  /** Sends past the hold: after what was kept back before it began, before what came since. */
   send(stanza: Stanza): void
-  /** Lets what was kept back go, once no other hold is left. Idempotent. */
+  /** Lets what was kept back since go, once no earlier hold is left. Idempotent. */
   release(): void
 }
 

@@ -40,6 +40,8 @@ export const sessionBound = observeHook<{ readonly session: Session }>('sessionB
 export const sessionUnbound = observeHook<UnboundSession>('sessionUnbound')
 /** A session sent its first presence after being unavailable (RFC 6121 §4.2). */
 export const resourceAvailable = observeHook<{ readonly session: Session; readonly presence: Stanza }>('resourceAvailable')
+/** An available session sent presence with another priority (RFC 6121 §4.7.2.3); `session.priority` is the new one. */
+export const priorityChanged = observeHook<{ readonly session: Session; readonly before: number }>('priorityChanged')
 /** A session went unavailable, by presence or by ending. */
 export const resourceUnavailable = observeHook<{ readonly session: Session; readonly presence: Stanza }>('resourceUnavailable')
 
