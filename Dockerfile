@@ -3,8 +3,8 @@
 #   docker build -t rollcall .
 #   docker run -p 5222:5222 -p 5223:5223 -p 5280:5280 -v rollcall:/var/lib/rollcall rollcall
 #
-# With a config file: -v "$PWD/rollcall.toml:/etc/rollcall/rollcall.toml:ro" and the command
-# `start --config /etc/rollcall/rollcall.toml --data /var/lib/rollcall`.
+# With a config file: -v "$PWD/rollcall.yaml:/etc/rollcall/rollcall.yaml:ro" and the command
+# `start --config /etc/rollcall/rollcall.yaml --data /var/lib/rollcall`.
 
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /opt/rollcall

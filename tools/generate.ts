@@ -6,7 +6,9 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { AnyModule } from '@rollcall/module-api'
 import { defaultExport, moduleList } from './generate/module-list.ts'
-import { configReference, doap, xepReference } from './generate/references.ts'
+import { configReference } from '../server/config/example.ts'
+import { errorReference } from '../server/config/error-codes.ts'
+import { doap, xepReference } from './generate/references.ts'
 import { listFiles, repositoryRoot } from './source-files.ts'
 
 const modulePaths = listFiles(repositoryRoot, 'modules', ['module.ts']).filter((path) => /^modules\/[^/]+\/module\.ts$/.test(path))
@@ -22,6 +24,7 @@ const generated = new Map([
   ['server/modules.generated.ts', moduleList(modulePaths)],
   ['docs/reference/xeps.md', xepReference(modules)],
   ['docs/reference/config.md', configReference(modules)],
+  ['docs/reference/errors.md', errorReference()],
   ['doap.xml', doap(modules, version)],
 ])
 

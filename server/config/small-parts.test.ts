@@ -26,7 +26,8 @@ describe('units', () => {
 
   it('reads durations with their units only, sizes with or without', () => {
     const durations: [string, number | undefined][] = [
-      ['30s', 30_000], ['1.5 m', 90_000], ['2h', 7_200_000], ['1d', 86_400_000], ['0', 0], ['5', undefined], ['-1s', undefined], ['s', undefined], ['1w', undefined],
+      ['30s', 30_000], ['1.5 m', 90_000], ['2h', 7_200_000], ['1d', 86_400_000], ['0', 0], ['5', undefined], ['-1s', undefined], ['s', undefined],
+      ['1w', undefined],
     ]
     for (const [text, ms] of durations) assert.equal(parseDuration(text), ms, text)
     const sizes: [string, number | undefined][] = [

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { defineModule, option } from '@rollcall/module-api'
 import { defaultExport, moduleList } from './module-list.ts'
-import { configReference, doap, xepReference } from './references.ts'
+import { configReference } from '../../server/config/example.ts'
+import { doap, xepReference } from './references.ts'
 
 const ping = defineModule({
   name: 'ping',
@@ -52,8 +53,8 @@ describe('the generated references', () => {
 
   it('give each option its range, default and meaning', () => {
     const text = configReference([ping, roster])
-    assert.match(text, /^\| `intervalMs` \| integer, 1000 to 3600000 \| `60000` \| Pause between pings, in milliseconds\. \|$/m)
-    assert.match(text, /## modules\.roster\n\nKeeps contact lists\.\n\nOff unless/)
+    assert.match(text, /^\| `interval` \| duration, 1s to 1h \| `1m` \| Pause between pings, in milliseconds\. \| `ROLLCALL_MODULES__PING__INTERVAL` \|$/m)
+    assert.match(text, /### modules\.roster\n\nKeeps contact lists\.\n\n.*\n.*\n\| `enabled` \| true, false \| `false` \|/)
   })
 
   it('escape what goes into XML', () => {

@@ -1,7 +1,7 @@
-// What people read about the modules: the list of specifications, the config reference and the DOAP file,
+// What people read about the modules: the list of specifications and the DOAP file,
 // all made from the declarations, so that none of them can promise what the code does not.
 
-import type { AnyModule, Implements, Option } from '@rollcall/module-api'
+import type { AnyModule, Implements } from '@rollcall/module-api'
 
 const NOTICE = 'Generated from the module declarations by `npm run generate`: do not edit.'
 
@@ -14,17 +14,6 @@ export function xepReference(modules: readonly AnyModule[]): string {
     return row([name, version, note === undefined ? status : `${status}: ${note}`, `\`${module}\``])
   })
   return lines('# Specifications', '', NOTICE, '', row(['Specification', 'Version', 'Status', 'Module']), row(['---', '---', '---', '---']), ...rows)
-}
-
-/** `docs/reference/config.md`: every module with its options, their values and defaults. */
-export function configReference(modules: readonly AnyModule[]): string {
-  const sections = modules.flatMap((module) => {
-    const options = Object.entries(module.config ?? {})
-    const table = [row(['Option', 'Value', 'Default', 'Meaning']), row(['---', '---', '---', '---']), ...options.map(([key, option]) => optionRow(key, option))]
-    const off = module.isOffByDefault === true ? ['', 'Off unless the config file turns it on.'] : []
-    return ['', `## modules.${module.name}`, '', module.summary, ...off, ...(options.length > 0 ? ['', ...table] : [])]
-  })
-  return lines('# Configuration of modules', '', NOTICE, 'A module reads its options from the section `modules.<name>` of the config file.', ...sections)
 }
 
 /** `doap.xml`: the project for machines, with the XEPs it implements (XEP-0453). */
@@ -60,16 +49,6 @@ function specifications(modules: readonly AnyModule[]): Specification[] {
 /** RFCs first, then XEPs, each by number. */
 function sortKey({ xep, rfc }: Specification): number {
   return xep === undefined ? (rfc ?? 0) - 1_000_000 : xep
-}
-
-function optionRow(key: string, option: Option<unknown>): string {
-  return row([`\`${key}\``, valuesOf(option), `\`${JSON.stringify(option.default)}\``, option.description])
-}
-
-function valuesOf({ type, min, max, choices }: Option<unknown>): string {
-  if (choices !== undefined) return choices.map((choice) => `\`${choice}\``).join(', ')
-  if (type === 'strings') return 'list of strings'
-  return min === undefined || max === undefined ? type : `${type}, ${min} to ${max}`
 }
 
 function supportedXep(xep: number, version: string, status: string, note: string | undefined): string {
