@@ -3,9 +3,11 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { AccountAdmin, defineModule } from '@rollcall/module-api'
 import { jidOf } from '@rollcall/jid'
+import { StorageError } from '@rollcall/ports'
 import type { StorageBackend } from '@rollcall/ports'
 import type { XmlElement } from '@rollcall/xml'
 import { FakeClock } from '@rollcall/testing'
+import { MemoryStorage } from '../../backends/storage-memory/index.ts'
 import { TestHost } from '../../server/testing/test-host.ts'
 import type { ScriptedEntity } from '../../server/testing/scripted-entity.ts'
 import { matches } from '../../server/testing/scripted-entity.ts'
@@ -277,6 +279,22 @@ describe('with an account', () => {
     assert.equal(outcome(await setAt('', fields('juliet', 'newpass'))), 'not-allowed cancel')
     assert.equal(outcome(await setAt('', '<remove/>')), 'not-allowed cancel')
     assert.equal(await mayLogIn('juliet', 'juliet'), true)
+  })
+
+  it('a removal that storage refuses ends the stream, with one answer, and is logged', async () => {
+    class FailingStorage extends MemoryStorage {
+      override write(ops: Parameters<MemoryStorage['write']>[0]): Promise<void> {
+        const isRemoval = ops.some(({ op }) => op === 'owner-delete')
+        return isRemoval ? Promise.reject(new StorageError('io', 'the disk is gone')) : super.write(ops)
+      }
+    }
+    await reopen({}, new FailingStorage())
+    juliet = await host.login('juliet', 'balcony')
+    assert.equal(outcome(await setAt('', '<remove/>')), 'result')
+    await juliet.receivesNothing()
+    assert.notEqual(juliet.closed, undefined)
+    assert.equal(host.log.of('account-removal-failed').length, 1)
+    assert.equal(host.log.of('account-removed').length, 0)
   })
 
   it('other hosts’ users and components are strangers', async () => {

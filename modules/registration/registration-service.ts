@@ -110,8 +110,14 @@ export class RegistrationService {
     const account = session.account.jid
     // The removal ends the stream, so the answer goes first.
     session.send(iqResult(stanza))
-    log.info('account-removed', { account: account.toString(), by: session.jid.toString() })
-    await admin.remove(account)
+    try {
+      await admin.remove(account)
+      log.info('account-removed', { account: account.toString(), by: session.jid.toString() })
+    } catch (error) {
+      // The answer cannot be taken back; whoever logs in again finds the account and may try again.
+      log.error('account-removal-failed', { account: account.toString(), error })
+      session.close('internal-server-error', 'The account could not be removed')
+    }
   }
 
   async #changePassword({ payload, session }: OwnRequest): Promise<void> {
