@@ -23,10 +23,10 @@ describe('XEP-0494: client access management', () => {
   const xml = `<client ${ns} id='c1' connected='true' type='session'>
     <first-seen>2026-07-01T00:00:00Z</first-seen><last-seen>2026-07-02T00:00:00Z</last-seen>
     <auth><fast/></auth><permission status='unrestricted'/><user-agent><software>Lute</software></user-agent></client>`
-  const value = {
+  const value: ClientAccessClient = {
     id: 'c1', connected: true, type: 'session', firstSeen: Date.UTC(2026, 6, 1), lastSeen: Date.UTC(2026, 6, 2),
     auth, permission, userAgent: { software: 'Lute' },
-  } as const
+  }
   casePairs(ClientAccessClient, [{ title: 'one', xml, value }])
   casePairs(ClientAccessClients, [{ title: 'one', xml: `<clients ${ns}>${xml}</clients>`, value: { clients: [value] } }])
   casePairs(ClientAccessRevoke, [{ title: 'one', xml: `<revoke ${ns} id='c1'/>`, value: { id: 'c1' } }])

@@ -4,11 +4,11 @@ import fc from 'fast-check'
 import { contextOf, everyMechanism, FakeCredentials, HOST } from '../testing/fake-credentials.ts'
 import { certifiedAccounts } from './external.ts'
 import { channelBindingTypesFor, mechanismsFor, refusalOf, startSasl } from './mechanisms.ts'
-import type { SaslContext, SaslStep } from './sasl.ts'
+import type { TokenContext, SaslStep } from './sasl.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-async function run(mechanism: string, message: string | Uint8Array, changes: Partial<SaslContext> = {}): Promise<string> {
+async function run(mechanism: string, message: string | Uint8Array, changes: Partial<TokenContext> = {}): Promise<string> {
   const exchange = startSasl(mechanism, contextOf(changes))
   assert.ok(exchange, `${mechanism} is not offered`)
   return outcome(await exchange.step(typeof message === 'string' ? bytes(message) : message))
@@ -20,7 +20,7 @@ describe('offered mechanisms (RFC 6120 §6.3.3)', () => {
   const scram = ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1']
   const plus = scram.map(name => `${name}-PLUS`)
   const identity = { certificateIdentities: [`juliet@${HOST}`] }
-  const cases: [string, Partial<SaslContext>, string[]][] = [
+  const cases: [string, Partial<TokenContext>, string[]][] = [
     ['TLS with bindings', {}, [...plus, ...scram, 'PLAIN', 'ANONYMOUS']],
     ['a certificate too', identity, ['EXTERNAL', ...plus, ...scram, 'PLAIN', 'ANONYMOUS']],
     ['TLS that ends elsewhere', { channelBindings: new Map() }, [...scram, 'PLAIN', 'ANONYMOUS']],
@@ -47,7 +47,7 @@ describe('offered mechanisms (RFC 6120 §6.3.3)', () => {
 
   it('what is not offered does not start, and the condition says why (RFC 6120 §6.5)', () => {
     const none = { ...everyMechanism, scramHashes: ['SHA-256'] as const, isPlainEnabled: false, isAnonymousEnabled: false }
-    const cases: [string, Partial<SaslContext>, string][] = [
+    const cases: [string, Partial<TokenContext>, string][] = [
       ['PLAIN', { isSecure: false }, 'encryption-required'],
       ['SCRAM-SHA-1-PLUS', { isSecure: false }, 'encryption-required'],
       ['SCRAM-SHA-1-PLUS', { channelBindings: new Map() }, 'invalid-mechanism'],

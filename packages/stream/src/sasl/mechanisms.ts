@@ -1,6 +1,8 @@
 /** Which mechanisms a connection is offered, why another is refused, and how each starts. */
 import { startAnonymous } from './anonymous.ts'
+import { downgradeAttributes } from './downgrade.ts'
 import { certifiedAccounts, startExternal } from './external.ts'
+import { hashedTokenMechanisms } from './hashed-token.ts'
 import { startPlain } from './plain.ts'
 import { SCRAM_HASHES } from './sasl.ts'
 import type { SaslCondition, SaslContext, SaslExchange, ScramHash } from './sasl.ts'
@@ -36,14 +38,24 @@ export function mechanismsFor(context: SaslContext): string[] {
 /** Types for `<sasl-channel-binding/>` (XEP-0440), empty when no -PLUS mechanism is offered: then send no such feature. */
 export function channelBindingTypesFor(context: SaslContext): string[] {
   if (!hasPlus(context) || context.policy.scramHashes.length === 0) return []
+  return advertisedBindings(context)
+}
+
+function advertisedBindings(context: SaslContext): string[] {
   const types = [...context.channelBindings.keys()]
   // RFC 9266 §3: where there is tls-exporter, tls-unique is not defined; it may be answered, not recommended.
   return types.includes('tls-exporter') ? types.filter((type) => type !== 'tls-unique') : types
 }
 
+/** Mechanisms that take a token (XEP-0484 §3.1), strongest first; none where somebody could read and replay them. */
+export function tokenMechanismsFor(context: SaslContext): string[] {
+  return mayUsePlain(context) ? hashedTokenMechanisms(hasPlus(context) ? advertisedBindings(context) : []) : []
+}
+
 /** Starts a mechanism that `mechanismsFor` lists; undefined for any other, `refusalOf` then says why. */
 export function startSasl(mechanism: string, context: SaslContext): SaslExchange | undefined {
-  if (!mechanismsFor(context).includes(mechanism)) return undefined
+  const offered = mechanismsFor(context)
+  if (!offered.includes(mechanism)) return undefined
   switch (mechanism) {
     case 'PLAIN':
       return startPlain(context)
@@ -53,7 +65,10 @@ export function startSasl(mechanism: string, context: SaslContext): SaslExchange
       return startAnonymous(context)
     default: {
       const scram = scramByName.get(mechanism)
-      return scram && startScram(context, { ...scram, isPlusOffered: hasPlus(context) })
+      if (scram === undefined) return undefined
+      // SASL and SASL2 offer the same, so that which of them is used makes no difference to the hash (XEP-0474 §5.1).
+      const attributes = downgradeAttributes(context, scram.hash, offered, channelBindingTypesFor(context))
+      return startScram(context, { ...scram, isPlusOffered: hasPlus(context), attributes })
     }
   }
 }

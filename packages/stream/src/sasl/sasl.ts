@@ -93,6 +93,51 @@ export interface SaslContext {
   readonly policy: SaslPolicy
   readonly credentials: SaslCredentials
   readonly crypto: SaslCrypto
+  /** Version of TLS as four lower-case hex digits (XEP-0515 §4.1), `0304` for 1.3; absent when TLS ends elsewhere. */
+  readonly tlsVersion?: string
+}
+
+/** How a client uses a token (XEP-0484 §3.4). */
+export interface FastLogin {
+  /** The id of `<user-agent/>`, to which tokens are bound. */
+  readonly agentId: string
+  /** Grows with every use, against replays; not every client sends it. */
+  readonly count?: number
+  /** The token is to die with this login. */
+  readonly isInvalidating: boolean
+}
+
+/** A client's proof that it has a token, as the core checks it. */
+export interface TokenProof extends FastLogin {
+  readonly mechanism: string
+  readonly bindingData: Uint8Array
+  readonly proof: Uint8Array
+}
+
+/** `expired` is only told to who proved to have the token; `signature` proves that the server has it. */
+export type TokenAnswer =
+  | { readonly outcome: 'accepted'; readonly signature: Uint8Array }
+  | { readonly outcome: 'refused' | 'expired' }
+
+/** What is to be asked of the password for new keys of a hash. */
+export interface UpgradeParameters {
+  readonly salt: Uint8Array
+  readonly iterations: number
+}
+
+/** What SASL2 asks beyond `SaslCredentials`. */
+export interface TokenCredentials extends SaslCredentials {
+  /** Uses up the proof: the same one, where it has a count, is not accepted again. */
+  checkToken(account: Jid, proof: TokenProof): Promise<TokenAnswer>
+  /** Undefined when the account needs no keys of that hash. */
+  upgradeParameters(account: Jid, hash: ScramHash): Promise<UpgradeParameters | undefined>
+  /** Does nothing when the account has such keys meanwhile. */
+  addKeys(account: Jid, hash: ScramHash, verifier: ScramVerifier): Promise<void>
+}
+
+/** A context in which tokens are of use. */
+export interface TokenContext extends SaslContext {
+  readonly credentials: TokenCredentials
 }
 
 /** Every defined condition of RFC 6120 §6.5. */

@@ -27,6 +27,8 @@ export interface ScramVariant {
   readonly isPlus: boolean
   /** Whether any -PLUS form was offered on this stream: then a client that thinks otherwise was lied to. */
   readonly isPlusOffered: boolean
+  /** Attributes added to the first message of the server, with leading commas (RFC 5802 §5.1). */
+  readonly attributes?: string
 }
 
 /** What the first message settled and the second is checked against. */
@@ -52,7 +54,7 @@ export function startScram(context: SaslContext, variant: ScramVariant): SaslExc
     await checkLockout(context, account)
     const keys = await context.credentials.scramKeys(account, variant.hash)
     const nonce = first.nonce + encodeBase64(context.crypto.randomBytes(NONCE_BYTES))
-    const challenge = `r=${nonce},s=${encodeBase64(keys.salt)},i=${keys.iterations}`
+    const challenge = `r=${nonce},s=${encodeBase64(keys.salt)},i=${keys.iterations}${variant.attributes ?? ''}`
     const channelBinding = concat(utf8.encode(first.gs2Header), bindingData)
     pending = { account, keys, nonce, channelBinding, signedPrefix: `${first.bare},${challenge},` }
     return { kind: 'challenge', data: utf8.encode(challenge) }

@@ -44,7 +44,7 @@ export function scramClient(options: ScramClientOptions): ScramClient {
   return {
     first: header + bare,
     final(challenge) {
-      const match = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(challenge)
+      const match = /^r=([^,]+),s=([^,]+),i=(\d+)(?:,[a-z]=[^,]+)*$/.exec(challenge)
       if (match === null) throw new Error(`not a challenge: ${challenge}`)
       const [, nonce, salt = '', iterations] = match
       const salted = pbkdf2Sync(password, Buffer.from(salt, 'base64'), Number(iterations), lengths[hash], names[hash])
