@@ -7,9 +7,10 @@
  */
 import { errorReply, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
-import { messageSent, outbound, outboundPresence } from '@rollcall/module-api'
+import { messageSent, messageSubmitted, outbound, outboundPresence } from '@rollcall/module-api'
 import type { Log, Metrics, CounterMetric } from '@rollcall/ports'
 import type { ClaimChain, FilterChain, HookChains, ObserveChain } from './hook-chains.ts'
+import { DurableWork } from './durable-work.ts'
 import type { HookEvent } from './hook-event.ts'
 import type { IqDispatch } from './iq-dispatch.ts'
 import type { PendingRequests } from './iq-client.ts'
@@ -28,6 +29,7 @@ export class ClientInbox {
   readonly #ports: ClientInboxPorts
   readonly #outbound: FilterChain<HookEvent<typeof outbound>>
   readonly #presence: ClaimChain<HookEvent<typeof outboundPresence>>
+  readonly #submitted: FilterChain<HookEvent<typeof messageSubmitted>>
   readonly #sent: ObserveChain<HookEvent<typeof messageSent>>
   readonly #received: Record<Stanza['kind'], CounterMetric>
 
@@ -35,6 +37,7 @@ export class ClientInbox {
     this.#ports = ports
     this.#outbound = ports.hooks.filter(outbound)
     this.#presence = ports.hooks.claim(outboundPresence)
+    this.#submitted = ports.hooks.filter(messageSubmitted)
     this.#sent = ports.hooks.observe(messageSent)
     const counter = (kind: string) =>
       ports.metrics.counter('rollcall_client_stanzas_total', 'Stanzas received from clients, by kind.', { kind })
@@ -57,8 +60,19 @@ export class ClientInbox {
   #message(session: LocalSession, stanza: Stanza): void | Promise<void> {
     // RFC 6120 §10.3.1: without an address it is for the sender's own account.
     const addressed = stanza.to === undefined ? stanza.addressed(stanza.from, session.account.jid) : stanza
-    if (!this.#sent.isEmpty) this.#sent.run({ session, stanza: addressed })
-    return this.#ports.route(addressed)
+    if (this.#submitted.isEmpty) {
+      if (!this.#sent.isEmpty) this.#sent.run({ session, stanza: addressed })
+      return this.#ports.route(addressed)
+    }
+    const work = new DurableWork()
+    const kept = this.#submitted.run({ session, stanza: addressed, waitFor: work.waitFor })
+    if (kept === undefined) return
+    if (!this.#sent.isEmpty) this.#sent.run({ session, stanza: kept })
+    const routed = this.#ports.route(addressed)
+    const own = work.promise?.catch((error: unknown) => this.#refuse(session, stanza, error))
+    if (own === undefined) return routed
+    if (routed === undefined) return own
+    return Promise.all([own, routed]).then(() => {})
   }
 
   #presenceStanza(session: LocalSession, stanza: Stanza): void | Promise<void> {

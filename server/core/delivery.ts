@@ -7,10 +7,11 @@
 import { buildStanza, errorReply, messageType, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import type { Jid } from '@rollcall/jid'
-import { inbound, inboundPresence, messageDelivered, messageUndelivered } from '@rollcall/module-api'
+import { inbound, inboundPresence, messageAccepted, messageDelivered, messageUndelivered } from '@rollcall/module-api'
 import type { CounterMetric, Log, Metrics } from '@rollcall/ports'
 import type { AccountRegistry } from './account-registry.ts'
 import type { ClaimChain, FilterChain, HookChains, ObserveChain } from './hook-chains.ts'
+import { DurableWork } from './durable-work.ts'
 import type { HookEvent } from './hook-event.ts'
 import type { IqDispatch } from './iq-dispatch.ts'
 import type { PendingRequests } from './iq-client.ts'
@@ -31,6 +32,7 @@ export class Delivery {
   readonly #ports: DeliveryPorts
   readonly #inbound: FilterChain<HookEvent<typeof inbound>>
   readonly #presence: ClaimChain<HookEvent<typeof inboundPresence>>
+  readonly #accepted: FilterChain<HookEvent<typeof messageAccepted>>
   readonly #delivered: ObserveChain<HookEvent<typeof messageDelivered>>
   readonly #undelivered: ClaimChain<HookEvent<typeof messageUndelivered>>
   readonly #messagesDelivered: CounterMetric
@@ -40,6 +42,7 @@ export class Delivery {
     this.#ports = ports
     this.#inbound = ports.hooks.filter(inbound)
     this.#presence = ports.hooks.claim(inboundPresence)
+    this.#accepted = ports.hooks.filter(messageAccepted)
     this.#delivered = ports.hooks.observe(messageDelivered)
     this.#undelivered = ports.hooks.claim(messageUndelivered)
     this.#messagesDelivered = ports.metrics.counter('rollcall_deliveries_total', 'Stanzas given to sessions.', { kind: 'message' })
@@ -117,20 +120,32 @@ export class Delivery {
     return this.#toNobody(account, stanza)
   }
 
-  #toSessions(account: LocalAccount, stanza: Stanza, recipients: readonly LocalSession[]): void {
+  #toSessions(account: LocalAccount, stanza: Stanza, recipients: readonly LocalSession[]): void | Promise<void> {
+    if (this.#accepted.isEmpty) return this.#hand(account, stanza, recipients)
+    const work = new DurableWork()
+    const kept = this.#accepted.run({ account, stanza, recipients, waitFor: work.waitFor })
+    if (kept === undefined) return
+    this.#hand(account, kept, recipients)
+    return work.promise?.catch((error: unknown) => this.#failed(stanza, error))
+  }
+
+  #hand(account: LocalAccount, stanza: Stanza, recipients: readonly LocalSession[]): void {
     const wire = stanza.toWire()
     for (const session of recipients) session.sendWire(wire)
     this.#messagesDelivered.add(recipients.length)
-    if (stanza.trace !== '') this.#ports.log.debug('message-delivered', { trace: stanza.trace, copies: recipients.length })
+    if (this.#ports.log.isDebug) this.#ports.log.debug('message-delivered', { trace: stanza.trace, copies: recipients.length })
     if (!this.#delivered.isEmpty) this.#delivered.run({ account, stanza, recipients })
   }
 
   #toNobody(account: LocalAccount, stanza: Stanza): void | Promise<void> {
-    const claimed = this.#undelivered.run({ account, stanza })
+    const work = new DurableWork()
+    const kept = this.#accepted.run({ account, stanza, recipients: [], waitFor: work.waitFor })
+    if (kept === undefined) return
+    const claimed = this.#undelivered.run({ account, stanza: kept })
     if (claimed === false) throw new StanzaError('service-unavailable')
-    if (!this.#delivered.isEmpty) this.#delivered.run({ account, stanza, recipients: [] })
-    if (claimed === true) return
-    return claimed.catch((error: unknown) => this.#failed(stanza, error))
+    if (!this.#delivered.isEmpty) this.#delivered.run({ account, stanza: kept, recipients: [] })
+    if (claimed !== true) work.waitFor(claimed)
+    return work.promise?.catch((error: unknown) => this.#failed(stanza, error))
   }
 
   #iq(account: LocalAccount, stanza: Stanza): void {

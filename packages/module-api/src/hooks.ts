@@ -12,6 +12,30 @@ export interface DeliveredMessage extends InboundStanza {
   /** The sessions that got a copy; empty when none did. */
   readonly recipients: readonly Session[]
 }
+export interface AckedMessage {
+  readonly session: Session
+  /** As it was delivered. */
+  readonly stanza: Stanza
+}
+export interface UnackedMessage extends InboundStanza {
+  /** The session that got it and ended; no longer among `account.sessions`. */
+  readonly session: Session
+  /** When it was given to the session, ms since the Unix epoch. */
+  readonly at: number
+}
+/** What handlers of `messageSubmitted` and `messageAccepted` may ask for. */
+export interface KeepableMessage {
+  /**
+   * Handling the message is over when `work` has settled, and only then it may be acknowledged to its sender. Delivery
+   * does not wait for it. A rejection is answered to the sender, a `StanzaError` as it is.
+   */
+  waitFor(work: Promise<void>): void
+}
+export interface SubmittedMessage extends OutboundStanza, KeepableMessage {}
+export interface AcceptedMessage extends InboundStanza, KeepableMessage {
+  /** The sessions that are going to get it; none when `messageUndelivered` comes next. */
+  readonly recipients: readonly Session[]
+}
 export interface UnboundSession {
   readonly session: Session
   /** 'closed' by the client, 'lost' connection, 'replaced' by a newer one, 'removed' account, 'shutdown'. */
@@ -22,6 +46,11 @@ export interface UnboundSession {
 export const outbound = filterHook<OutboundStanza>('outbound')
 /** A client's presence: undirected, directed or subscription-related. */
 export const outboundPresence = claimHook<OutboundStanza>('outboundPresence')
+/**
+ * A message that a client sent and `outbound` let through, on its way into what the sender's own account keeps. What a
+ * handler makes of it is what `messageSent` and the account's own archive get; what is routed stays as it was.
+ */
+export const messageSubmitted = filterHook<SubmittedMessage>('messageSubmitted')
 /** A message that a client sent and `outbound` let through; before it is routed. */
 export const messageSent = observeHook<OutboundStanza>('messageSent')
 
@@ -29,15 +58,32 @@ export const messageSent = observeHook<OutboundStanza>('messageSent')
 export const inbound = filterHook<InboundStanza>('inbound')
 /** Presence for an account: subscription-related, probes, and notifications from contacts. */
 export const inboundPresence = claimHook<InboundStanza>('inboundPresence')
+/** A message that passed `inbound` and is about to be given to sessions, or to nobody: the moment to keep it. */
+export const messageAccepted = filterHook<AcceptedMessage>('messageAccepted')
 /** After a message for an account was given to sessions. */
 export const messageDelivered = observeHook<DeliveredMessage>('messageDelivered')
 /** A message for which no session is eligible (RFC 6121 §8.5.2.2): stored, or refused by nobody taking it. */
 export const messageUndelivered = claimHook<InboundStanza>('messageUndelivered')
 
+/**
+ * A message that the rules of RFC 6121 §8.5 gave to a session is with its client: acknowledged where the session has stream
+ * management (XEP-0198), else written to its connection.
+ */
+export const messageAcked = observeHook<AckedMessage>('messageAcked')
+/**
+ * A message was given to a session that ended without acknowledging it, and no other session that got it is left. Whoever
+ * has it safe, or has given it to others, claims it. Otherwise it is delivered again, with a delay stamp, as if it came now.
+ */
+export const messageUnacked = claimHook<UnackedMessage>('messageUnacked')
+
 /** A resource was bound; no stanza of it has been handled yet. */
 export const sessionBound = observeHook<{ readonly session: Session }>('sessionBound')
 /** A session ended; it is no longer among `account.sessions`. `session.presence` still holds the last state. */
 export const sessionUnbound = observeHook<UnboundSession>('sessionUnbound')
+/** A session's connection is lost, but its client may resume it (XEP-0198 §5); until it does or ends, nobody else is told. */
+export const sessionDetached = observeHook<{ readonly session: Session }>('sessionDetached')
+/** A client resumed its session; what it had missed was sent again. */
+export const sessionResumed = observeHook<{ readonly session: Session }>('sessionResumed')
 /** A session sent its first presence after being unavailable (RFC 6121 §4.2). */
 export const resourceAvailable = observeHook<{ readonly session: Session; readonly presence: Stanza }>('resourceAvailable')
 /** An available session sent presence with another priority (RFC 6121 §4.7.2.3); `session.priority` is the new one. */
