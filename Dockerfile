@@ -1,7 +1,9 @@
 # Rollcall in a container: the release of Node that package.json pins, production dependencies, a user without rights.
 #
 #   docker build -t rollcall .
-#   docker run -p 5222:5222 -p 5223:5223 -p 5280:5280 -v rollcall:/var/lib/rollcall rollcall
+#   docker run -e ROLLCALL_HOSTS=chat.example -p 5222:5222 -p 5223:5223 -p 5280:5280 -p 5443:5443 -v rollcall:/var/lib/rollcall rollcall
+#
+# Without hosts the server is a try-out that only listens on loopback addresses, inside the container.
 #
 # With a config file: -v "$PWD/rollcall.yaml:/etc/rollcall/rollcall.yaml:ro" and the command
 # `start --config /etc/rollcall/rollcall.yaml --data /var/lib/rollcall`.
@@ -22,10 +24,11 @@ RUN ln -s /opt/rollcall/tools/rollcall.mjs /usr/local/bin/rollcall
 WORKDIR /var/lib/rollcall
 USER rollcall
 VOLUME /var/lib/rollcall
-# Clients with STARTTLS, clients with direct TLS, and HTTP (web chat, WebSocket, BOSH, health, metrics).
-EXPOSE 5222 5223 5280
+# Clients with STARTTLS, clients with direct TLS, HTTP and HTTPS (web chat, WebSocket, BOSH). Health and metrics are on
+# 127.0.0.1:5281; ROLLCALL_ADMIN__ADDRESS opens them.
+EXPOSE 5222 5223 5280 5443
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:5280/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch('http://127.0.0.1:5281/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # Node is process 1 and gets SIGTERM itself: the server stops gracefully.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["node", "/opt/rollcall/tools/rollcall.mjs"]

@@ -6,6 +6,10 @@ import { StanzaError } from '@rollcall/stanza'
 import type { StanzaErrorCondition } from '@rollcall/stanza'
 import { RollcallError } from '../config/index.ts'
 import type { ErrorCode } from '../config/index.ts'
+import { ModuleConfigError } from '../core/module-loader.ts'
+import { CertificateError } from '../edge/certificates.ts'
+import { ListenError as EdgeListenError } from '../edge/listeners.ts'
+import { ListenError } from '../runtime/network.ts'
 
 const byCondition: Partial<Record<StanzaErrorCondition, ErrorCode>> = {
   'conflict': 'account-exists',
@@ -26,5 +30,8 @@ export function toFailure(error: unknown): RollcallError {
     return new RollcallError(byCondition[error.condition] ?? 'internal', error.text ?? error.condition, { cause: error })
   }
   if (error instanceof StorageError) return new RollcallError(byStorageCode[error.code] ?? 'storage-failed', error.message, { cause: error })
+  if (error instanceof ListenError || error instanceof EdgeListenError) return new RollcallError('cannot-listen', error.message, { cause: error })
+  if (error instanceof CertificateError) return new RollcallError('bad-certificate', error.message, { cause: error })
+  if (error instanceof ModuleConfigError) return new RollcallError('config-conflict', error.message, { cause: error })
   return new RollcallError('internal', error instanceof Error ? error.message : String(error), { cause: error })
 }

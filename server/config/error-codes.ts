@@ -56,6 +56,8 @@ export const errorTable = {
   'not-ready': failure(503, 'The server is starting or stopping.', 'Wait until /readyz answers 200.'),
   'cannot-listen': failure(500, 'A listener cannot be opened.', 'Choose another port or address, or stop the program that has it.'),
 
+  'bad-certificate': failure(500, 'A certificate or its key cannot be used.', 'Check the two PEM files: right format, right pair, right passphrase.'),
+
   'file-unreadable': failure(400, 'A file cannot be read.', 'Check the path and its permissions.'),
   'file-exists': failure(409, 'The file exists and is not overwritten.', 'Choose another path.'),
   'bad-import': failure(400, 'The file to import has mistakes.', 'Correct the lines that are named and import again: accounts that exist are left alone.'),
