@@ -68,8 +68,9 @@ async function readLine(bytesMax: number): Promise<string> {
 
 function askSecret(question: string): Promise<string | undefined> {
   const { stdin, stderr } = process
-  stderr.write(question)
+  // Before the question, so that not even a fast typist sees anything.
   stdin.setRawMode(true)
+  stderr.write(question)
   stdin.setEncoding('utf8')
   stdin.resume()
   return new Promise((resolve) => {
