@@ -154,7 +154,7 @@ const topLevel = {
     kind: field.choice('sqlite', ['sqlite', 'memory'], 'memory forgets everything when the server stops.'),
     path: field.path('', 'The database file; rollcall.sqlite in the data folder when empty.'),
     durability: field.choice('full', ['full', 'normal'], 'full: what was acknowledged survives power loss; normal: power loss may take the last moments.'),
-    cacheBytes: number('cacheBytes', 64 * 2 ** 20, 2 ** 20, 2 ** 36, 'Memory for pages of the database.'),
+    cacheBytes: number('cacheBytes', 16 * 2 ** 20, 2 ** 20, 2 ** 36, 'Memory for pages of the database; the system caches the file besides.'),
     databaseBytesMax: number('databaseBytesMax', 0, 0, 2 ** 46, 'The database grows no larger; 0 is unlimited.'),
   }),
   auth,
