@@ -37,7 +37,7 @@ export function realTerminal(): Terminal {
     out: (text) => new Promise((resolve) => process.stdout.write(text, () => resolve())),
     err: (text) => void process.stderr.write(text),
     readLine,
-    askSecret,
+    askSecret: (question) => askSecret(process.stdin, process.stderr, question),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     onSignal(signals, handler) {
       for (const signal of signals) process.on(signal, handler)
@@ -66,8 +66,11 @@ async function readLine(bytesMax: number): Promise<string> {
   }
 }
 
-function askSecret(question: string): Promise<string | undefined> {
-  const { stdin, stderr } = process
+/** What is asked of the terminal's two streams. */
+type SecretInput = Pick<NodeJS.ReadStream, 'setRawMode' | 'setEncoding' | 'resume' | 'pause' | 'on' | 'off'>
+
+/** The line typed, unseen; undefined when the person gave up. */
+export function askSecret(stdin: SecretInput, stderr: { write(text: string): unknown }, question: string): Promise<string | undefined> {
   // Before the question, so that not even a fast typist sees anything.
   stdin.setRawMode(true)
   stderr.write(question)
