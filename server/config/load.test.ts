@@ -57,7 +57,7 @@ describe('no configuration at all', () => {
     assert.equal(config.dataDir, join(process.cwd(), 'data'))
     assert.equal(config.controlSocket, join(process.cwd(), 'data', 'control.sock'))
     assert.deepEqual(config.storage, {
-      kind: 'sqlite', path: join(process.cwd(), 'data', 'rollcall.sqlite'), durability: 'full', cacheBytes: 64 * 2 ** 20, databaseBytesMax: undefined,
+      kind: 'sqlite', path: join(process.cwd(), 'data', 'rollcall.sqlite'), durability: 'full', cacheBytes: 16 * 2 ** 20, databaseBytesMax: undefined,
     })
     assert.deepEqual(config.admin, { isEnabled: true, address: '127.0.0.1', port: 5281 })
   })
