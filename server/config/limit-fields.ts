@@ -1,7 +1,7 @@
 /** Fields of every limit and time-out of edge, core and authentication: bounds and one sentence for each number. */
 import type { AuthBackoffConfig, BoshConfig, EdgeLimits, EdgeTimeouts } from '../edge/config.ts'
 import { defaultEdgeConfig } from '../edge/config.ts'
-import type { LockoutConfig } from '../core/auth/config.ts'
+import type { ClientsConfig, LockoutConfig } from '../core/auth/config.ts'
 import { defaultAuthConfig } from '../core/auth/config.ts'
 import { defaultCoreLimits } from '../core/config.ts'
 import type { CoreLimits } from '../core/config.ts'
@@ -81,6 +81,17 @@ export const accountLockout = section('Waits after failed logins to one account.
   forgetMs: [secondMs, 7 * dayMs, 'Quiet time after which failures are forgotten.'],
   accountsMax: [100, 10 * MILLION, 'Accounts remembered.'],
 }))
+
+export const loginClients = section('What is remembered of clients that name themselves (SASL2), and their login tokens (FAST).', {
+  ...numbers<Omit<ClientsConfig, 'areNamesKept'>>(defaultAuthConfig.clients, {
+    clientsMax: [1, 1000, 'Clients remembered per account.'],
+    keptMs: [0, 3650 * dayMs, 'How long a client is remembered after its last login, unless it has a token; 0 not at all.'],
+    nameUnitsMax: [1, 1000, 'Longest name of software or device that is kept, in characters.'],
+    tokenLifetimeMs: [hourMs, 3650 * dayMs, 'Lifetime of a token; a device that is off for longer needs the password again.'],
+    tokenRotationMs: [0, 365 * dayMs, 'Age at which a token is replaced when it is used.'],
+  }),
+  areNamesKept: field.boolean(defaultAuthConfig.clients.areNamesKept, 'Keep what clients say about their software and device.'),
+})
 
 type BoshNumbers = Omit<BoshConfig, 'path'>
 

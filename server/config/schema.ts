@@ -6,7 +6,7 @@ import { defaultAuthConfig } from '../core/auth/config.ts'
 import { defaultEdgeConfig } from '../edge/config.ts'
 import { field, number, optionField, section } from './field.ts'
 import type { AnySection, Infer, ListField, SectionField, TableField } from './field.ts'
-import { accountLockout, addressLockout, boshFields, limits, timeouts } from './limit-fields.ts'
+import { accountLockout, addressLockout, boshFields, limits, loginClients, timeouts } from './limit-fields.ts'
 
 const LISTENERS_MAX = 64
 const HOSTS_MAX = 10_000
@@ -92,6 +92,7 @@ const auth = section('Logging in.', {
   }),
   accountLockout,
   addressLockout,
+  clients: loginClients,
 })
 
 const httpSection = section('Web chat, WebSocket (RFC 7395), BOSH (XEP-0124) and host-meta (XEP-0156).', {

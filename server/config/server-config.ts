@@ -161,6 +161,7 @@ function authConfig(settings: Settings, hosts: readonly string[], anonymousHosts
     derivationsMax,
     derivationQueueMax,
     lockout: accountLockout,
+    clients: settings.auth.clients,
   }
 }
 

@@ -11,6 +11,7 @@
 import type { Jid } from '@rollcall/jid'
 import type { SessionOrigin } from '@rollcall/module-api'
 import type { Stanza } from '@rollcall/stanza'
+import type { LoginMessage } from './login-messages.ts'
 
 export const PROTOCOL_VERSION = 1
 
@@ -179,4 +180,4 @@ export type EdgeToCore =
   | BindSession | PreAuthIqMessage | RegisterComponent
 export type CoreToEdge = Deliver | CloseStream | HostInfoChanged
 export type CoreToCore = RouteStanza | RouteBroadcast
-export type ServerMessage = EdgeToCore | CoreToEdge | CoreToCore
+export type ServerMessage = EdgeToCore | LoginMessage | CoreToEdge | CoreToCore

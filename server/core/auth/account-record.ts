@@ -23,6 +23,8 @@ export interface AccountRecord {
   readonly scram: StoredScram
   /** Kept, but nobody may log in. */
   readonly isDisabled?: boolean
+  /** Grows with every change of the password; absent before the first. */
+  readonly passwordVersion?: number
 }
 
 /** One record per bare JID. */

@@ -14,7 +14,9 @@ import type { AuthVerdict, ReportAuth, ServerMessage, VerifyResult } from '../..
 import type { AccountRecord } from './account-record.ts'
 import type { AuthConfig } from './config.ts'
 import { Credentials } from './credentials.ts'
+import { HostSecrets } from './host-secrets.ts'
 import { Lockout } from './lockout.ts'
+import { LoginClients } from './login-clients.ts'
 
 export interface AuthPorts {
   readonly storage: StorageBackend
@@ -51,6 +53,8 @@ export interface AuthService {
   /** In text order, strictly after `after`. */
   list(host: string, after: Jid | undefined, limit: number): Promise<Jid[]>
   count(host: string): Promise<number>
+  /** The clients of accounts and their tokens. */
+  readonly clients: LoginClients
   /** Settles when nothing is under way behind a login any more. */
   settled(): Promise<void>
 }
@@ -63,13 +67,18 @@ export function createAuthService(ports: AuthPorts): AuthService {
       throw new RangeError(`iterations of ${hash} must be ${SCRAM_ITERATIONS_MIN} to ${SCRAM_ITERATIONS_MAX}, not ${iterations}`)
     }
   }
-  const credentials = new Credentials(ports)
+  const secrets = new HostSecrets(ports.storage, ports.crypto, config.hosts)
+  const credentials = new Credentials({ ...ports, secrets })
+  const clients = new LoginClients({
+    ...ports, config: config.clients, secrets, passwordVersion: (account) => credentials.passwordVersion(account),
+  })
   const lockout = new Lockout(config.lockout, () => clock.monotonic())
   const verdictOf = verdicts(ports, credentials, lockout)
   ports.metrics.observedGauge('rollcall_auth_locked_accounts', 'Accounts with failed logins remembered.', () => lockout.size)
   ports.metrics.observedGauge('rollcall_auth_derivations_waiting', 'Passwords that wait to be checked or set.', () => credentials.waitingCount)
   return {
-    answer: message => answer(ports, credentials, lockout, verdictOf, message),
+    clients,
+    answer: message => answer({ ...ports, credentials, clients, lockout, verdictOf }, message),
     exists: jid => credentials.exists(jid),
     create: (jid, password) => credentials.create(jid, password),
     setPassword: (jid, password) => credentials.setPassword(jid, password),
@@ -86,9 +95,15 @@ export function createAuthService(ports: AuthPorts): AuthService {
 
 type VerdictOf = (message: ReportAuth) => Promise<AuthVerdict>
 
-function answer(
-  ports: AuthPorts, credentials: Credentials, lockout: Lockout, verdictOf: VerdictOf, message: ServerMessage,
-): Promise<unknown> | undefined {
+interface AuthParts extends AuthPorts {
+  readonly credentials: Credentials
+  readonly clients: LoginClients
+  readonly lockout: Lockout
+  readonly verdictOf: VerdictOf
+}
+
+function answer(parts: AuthParts, message: ServerMessage): Promise<unknown> | undefined {
+  const { credentials, clients, lockout } = parts
   switch (message.kind) {
     case 'scram-keys':
       return credentials.scramKeys(message.account, message.hash)
@@ -97,11 +112,17 @@ function answer(
     case 'check-lockout':
       return Promise.resolve({ waitMs: lockout.waitMs(message.account.bare.toString()) })
     case 'report-auth':
-      return verdictOf(message)
+      return parts.verdictOf(message)
     case 'upgrade-keys':
       return credentials.addKeys(message.account, message.hash, message).then(isStored => ({ isStored }))
     case 'create-anonymous':
-      return createAnonymous(ports, credentials, message.host)
+      return createAnonymous(parts, credentials, message.host)
+    case 'check-token':
+      return clients.checkToken(message.account, message)
+    case 'upgrade-parameters':
+      return credentials.upgradeParameters(message.account, message.hash)
+    case 'finish-login':
+      return clients.finish(message)
     default:
       return undefined
   }

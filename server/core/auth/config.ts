@@ -17,6 +17,23 @@ export interface AuthConfig {
   /** Derivations that wait; further ones are refused for now (`resource-constraint`). */
   readonly derivationQueueMax: number
   readonly lockout: LockoutConfig
+  readonly clients: ClientsConfig
+}
+
+/** What is remembered of clients (XEP-0388), and their tokens (XEP-0484). */
+export interface ClientsConfig {
+  /** Clients remembered per account; who was seen longest ago makes room. */
+  readonly clientsMax: number
+  /** How long a client without a live token is remembered after its last login, in ms; 0 forgets it at once. */
+  readonly keptMs: number
+  /** Keep what clients say about software and device. */
+  readonly areNamesKept: boolean
+  /** Longest name kept, in UTF-16 units. */
+  readonly nameUnitsMax: number
+  /** Lifetime of a token from its issue, in ms: a device that is off for longer needs the password again. */
+  readonly tokenLifetimeMs: number
+  /** Age at which a token is replaced at the next login with it, in ms. */
+  readonly tokenRotationMs: number
 }
 
 /** Back-off of one account after failures; the edge has another per address. */
@@ -33,6 +50,8 @@ export interface LockoutConfig {
   readonly accountsMax: number
 }
 
+const DAY_MS = 24 * 60 * 60_000
+
 /** Everything but the hosts. */
 export const defaultAuthConfig: Omit<AuthConfig, 'hosts' | 'anonymousHosts'> = {
   scramHashes: ['SHA-1', 'SHA-256', 'SHA-512'],
@@ -40,5 +59,8 @@ export const defaultAuthConfig: Omit<AuthConfig, 'hosts' | 'anonymousHosts'> = {
   passwordUnitsMin: 1,
   derivationsMax: 2,
   derivationQueueMax: 1_000,
+  clients: {
+    clientsMax: 64, keptMs: 60 * DAY_MS, areNamesKept: true, nameUnitsMax: 128, tokenLifetimeMs: 30 * DAY_MS, tokenRotationMs: DAY_MS,
+  },
   lockout: { freeFailures: 10, baseMs: 1_000, maxMs: 60_000, forgetMs: 15 * 60_000, accountsMax: 65_536 },
 }

@@ -9,13 +9,14 @@ import type { Jid } from '@rollcall/jid'
 import { openStore } from '@rollcall/ports'
 import type { Clock, Keyval, Log, StorageBackend } from '@rollcall/ports'
 import { isPlausibleVerifier, matchesScramVerifier, saslprep } from '@rollcall/stream'
-import type { SaslCrypto, ScramHash, ScramKeys, ScramVerifier } from '@rollcall/stream'
+import type { SaslCrypto, ScramHash, ScramKeys, ScramVerifier, UpgradeParameters } from '@rollcall/stream'
 import { StanzaError } from '@rollcall/stanza'
 import { AccountLocks } from './account-locks.ts'
 import { accountStore, isSoundRecord, storedVerifier, verifierOf } from './account-record.ts'
 import type { AccountRecord } from './account-record.ts'
 import type { AuthConfig } from './config.ts'
-import { InventedKeys } from './invented-keys.ts'
+import type { HostSecrets } from './host-secrets.ts'
+import { InventedKeys, SALT_BYTES } from './invented-keys.ts'
 import { acceptablePassword, deriveStoredScram } from './key-maker.ts'
 import { Limiter } from './limiter.ts'
 
@@ -25,6 +26,7 @@ export interface CredentialsPorts {
   readonly clock: Clock
   readonly config: AuthConfig
   readonly log: Log
+  readonly secrets: HostSecrets
 }
 
 /** Owners read at a time when all accounts are walked. */
@@ -42,10 +44,10 @@ export class Credentials {
   readonly #upgrading = new Map<string, Promise<void>>()
 
   constructor(ports: CredentialsPorts) {
-    const { storage, crypto, config } = ports
+    const { storage, config, secrets } = ports
     this.#ports = ports
     this.#accounts = openStore(storage, accountStore)
-    this.#invented = new InventedKeys(storage, crypto, config)
+    this.#invented = new InventedKeys(secrets, config)
     this.#limiter = new Limiter(config.derivationsMax, config.derivationQueueMax)
   }
 
@@ -103,12 +105,12 @@ export class Credentials {
     const prepared = acceptablePassword(password, this.#ports.config.passwordUnitsMin)
     if (!(await this.exists(jid))) throw notFound(jid)
     const scram = await this.#derive(this.#ports.config.scramHashes, prepared)
-    await this.#change(jid, record => ({ ...record, scram }))
+    await this.#change(jid, record => ({ ...record, scram, passwordVersion: (record.passwordVersion ?? 0) + 1 }))
   }
 
   /** Keeps the account and refuses its logins, or allows them again; `item-not-found`. */
   async setDisabled(jid: Jid, isDisabled: boolean): Promise<void> {
-    await this.#change(jid, ({ createdAt, scram }) => ({ createdAt, scram, ...(isDisabled && { isDisabled }) }))
+    await this.#change(jid, ({ isDisabled: _, ...record }) => ({ ...record, ...(isDisabled && { isDisabled }) }))
   }
 
   /** Stores a whole record from elsewhere (XEP-0227); `conflict`, `not-allowed`, or `not-acceptable` when it is unsound. */
@@ -119,6 +121,19 @@ export class Credentials {
       if (await this.exists(jid)) throw conflict(jid)
       await this.#accounts.set(jid.toString(), record)
     })
+  }
+
+  /** 0 for an account whose password never changed, and for one that does not exist. */
+  async passwordVersion(jid: Jid): Promise<number> {
+    return (await this.record(jid))?.passwordVersion ?? 0
+  }
+
+  /** What a client is to make keys of a hash with (XEP-0480); undefined when they are not wanted or are there. */
+  async upgradeParameters(jid: Jid, hash: ScramHash): Promise<UpgradeParameters | undefined> {
+    const { config, crypto } = this.#ports
+    const record = await this.record(jid)
+    if (record === undefined || record.scram[hash] !== undefined || !config.scramHashes.includes(hash)) return undefined
+    return { salt: crypto.randomBytes(SALT_BYTES), iterations: config.iterations[hash] }
   }
 
   /** Adds keys of a hash the account lacks (XEP-0480); false when it has them, does not exist or the keys are unsound. */

@@ -2,6 +2,8 @@
 export * from './auth-service.ts'
 export * from './config.ts'
 export * from './account-record.ts'
+export { clientStore, LoginClients } from './login-clients.ts'
+export type { ClientRecord, KnownClient } from './login-clients.ts'
 export { importAccounts } from './import-accounts.ts'
 export type { ImportOptions, ImportPorts, ImportResult } from './import-accounts.ts'
 export { readImport } from './import-lines.ts'
