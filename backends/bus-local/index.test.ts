@@ -67,12 +67,12 @@ test('a full queue drops one-way messages, says so, and refuses requests', async
   bus.member('b').attach({ ...silent, receive: (_from, message) => void seen.push(message.kind) })
   const a = bus.member('a')
   for (const kind of ['one', 'two', 'three']) a.send('b', note(kind))
-  assert.equal(metrics.value('bus_local_queue_messages'), 2)
+  assert.equal(metrics.value('rollcall_bus_local_queue_messages'), 2)
   await assert.rejects(a.request('b', note('four'), 100), { code: 'timeout' })
   drains[0]!()
   assert.deepEqual(seen, ['one', 'two'])
   assert.equal(log.of('bus-message-dropped').length, 1)
-  assert.equal(metrics.value('bus_local_dropped_messages'), 1)
+  assert.equal(metrics.value('rollcall_bus_local_dropped_messages'), 1)
 })
 
 test('pending requests are bounded, and answered or expired ones leave room and no timer behind', async () => {

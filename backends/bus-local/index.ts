@@ -88,8 +88,8 @@ class Hub {
     }
     this.#schedule = options.schedule ?? queueMicrotask
     this.#yieldTurn = options.yieldTurn ?? (drain => options.clock.soon(drain))
-    options.metrics?.observedGauge('bus_local_queue_messages', 'Messages waiting in the local bus', () => this.#depth)
-    options.metrics?.observedGauge('bus_local_dropped_messages', 'Messages dropped so far', () => this.#droppedCount)
+    options.metrics?.observedGauge('rollcall_bus_local_queue_messages', 'Messages waiting in the local bus', () => this.#depth)
+    options.metrics?.observedGauge('rollcall_bus_local_dropped_messages', 'Messages dropped so far', () => this.#droppedCount)
   }
 
   get #depth(): number {

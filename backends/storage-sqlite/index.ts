@@ -55,12 +55,12 @@ interface Meters {
 }
 
 function makeMeters(metrics: Metrics, queueOps: () => number): Meters {
-  metrics.observedGauge('storage_queue_operations', 'Operations that wait for the database thread', queueOps)
+  metrics.observedGauge('rollcall_storage_queue_operations', 'Operations that wait for the database thread', queueOps)
   return {
-    ops: metrics.counter('storage_operations_total', 'Operations given to the database thread'),
-    refused: metrics.counter('storage_refused_total', 'Calls refused because the queue was full'),
-    batchOps: metrics.histogram('storage_batch_operations', 'Operations per commit', [1, 4, 16, 64, 256, 1024, 4096]),
-    batchSeconds: metrics.histogram('storage_batch_seconds', 'From hand-over to commit', [0.0005, 0.002, 0.01, 0.05, 0.2, 1]),
+    ops: metrics.counter('rollcall_storage_operations_total', 'Operations given to the database thread'),
+    refused: metrics.counter('rollcall_storage_refused_total', 'Calls refused because the queue was full'),
+    batchOps: metrics.histogram('rollcall_storage_batch_operations', 'Operations per commit', [1, 4, 16, 64, 256, 1024, 4096]),
+    batchSeconds: metrics.histogram('rollcall_storage_batch_seconds', 'From hand-over to commit', [0.0005, 0.002, 0.01, 0.05, 0.2, 1]),
   }
 }
 

@@ -98,8 +98,8 @@ test('calls beyond the queue limit are refused at once, and accepted again when 
   const refused = results.filter(result => result.status === 'rejected')
   assert.equal(refused.length, 5)
   for (const { reason } of refused) assert.equal((reason as StorageError).code, 'busy')
-  assert.equal(metrics.value('storage_refused_total'), 5)
-  assert.equal(metrics.value('storage_queue_operations'), 0)
+  assert.equal(metrics.value('rollcall_storage_refused_total'), 5)
+  assert.equal(metrics.value('rollcall_storage_queue_operations'), 0)
   await storage.write([set('after', 'v')])
   assert.equal((await storage.mapAll('notes', juliet)).size, 11)
 })
@@ -108,7 +108,7 @@ test('calls of one turn share one commit', async () => {
   const metrics = recordingMetrics()
   const storage = await open({ metrics })
   await Promise.all(Array.from({ length: 100 }, (_, at) => storage.write([set(`k${at}`, 'v')])))
-  assert.deepEqual(metrics.observations('storage_batch_operations'), [100])
+  assert.deepEqual(metrics.observations('rollcall_storage_batch_operations'), [100])
 })
 
 test('a backup made while writes go on is whole, and never overwrites', async () => {

@@ -17,32 +17,32 @@ export class EdgeMetrics {
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics
-    this.bytesIn = metrics.counter('edge_received_bytes_total', 'Bytes of XML received, TLS and HTTP framing excluded.')
-    this.bytesOut = metrics.counter('edge_sent_bytes_total', 'Bytes of XML sent, TLS and HTTP framing excluded.')
-    this.stanzasIn = metrics.counter('edge_stanzas_in_total', 'Stanzas passed on to a core.')
-    this.stanzasRefused = metrics.counter('edge_stanzas_refused_total', 'Stanzas answered with an error by the edge itself.')
-    this.overflows = metrics.counter('edge_output_overflows_total', 'Connections closed because the peer did not read.')
-    this.throttles = metrics.counter('edge_input_throttles_total', 'Times that a connection was not read because it sent too fast.')
-    this.tlsFailures = metrics.counter('edge_tls_failures_total', 'TLS handshakes that failed.')
-    this.handshakeSeconds = metrics.histogram('edge_tls_handshake_seconds', 'Duration of TLS handshakes.', [0.01, 0.05, 0.1, 0.25, 1, 5])
+    this.bytesIn = metrics.counter('rollcall_edge_received_bytes_total', 'Bytes of XML received, TLS and HTTP framing excluded.')
+    this.bytesOut = metrics.counter('rollcall_edge_sent_bytes_total', 'Bytes of XML sent, TLS and HTTP framing excluded.')
+    this.stanzasIn = metrics.counter('rollcall_edge_stanzas_in_total', 'Stanzas passed on to a core.')
+    this.stanzasRefused = metrics.counter('rollcall_edge_stanzas_refused_total', 'Stanzas answered with an error by the edge itself.')
+    this.overflows = metrics.counter('rollcall_edge_output_overflows_total', 'Connections closed because the peer did not read.')
+    this.throttles = metrics.counter('rollcall_edge_input_throttles_total', 'Times that a connection was not read because it sent too fast.')
+    this.tlsFailures = metrics.counter('rollcall_edge_tls_failures_total', 'TLS handshakes that failed.')
+    this.handshakeSeconds = metrics.histogram('rollcall_edge_tls_handshake_seconds', 'Duration of TLS handshakes.', [0.01, 0.05, 0.1, 0.25, 1, 5])
     this.negotiationSeconds = metrics.histogram(
-      'edge_negotiation_seconds', 'Time from accept to a bound resource.', [0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+      'rollcall_edge_negotiation_seconds', 'Time from accept to a bound resource.', [0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
     )
   }
 
   /** A stream ended with this error, sent by us. */
   streamError(condition: StreamErrorCondition): void {
-    this.#count('edge_stream_errors_total', 'Stream errors sent.', 'condition', condition)
+    this.#count('rollcall_edge_stream_errors_total', 'Stream errors sent.', 'condition', condition)
   }
 
   /** A SASL attempt ended: `success` or its condition. */
   auth(result: string): void {
-    this.#count('edge_auth_total', 'SASL attempts by result.', 'result', result)
+    this.#count('rollcall_edge_auth_total', 'SASL attempts by result.', 'result', result)
   }
 
   /** A connection was accepted, or refused for the reason. */
   accepted(result: string): void {
-    this.#count('edge_accepts_total', 'Connections by what became of them.', 'result', result)
+    this.#count('rollcall_edge_accepts_total', 'Connections by what became of them.', 'result', result)
   }
 
   /** Gauges that are read when scraped. */

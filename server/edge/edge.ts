@@ -198,13 +198,13 @@ class RunningEdge implements Edge {
     for (const transport of TRANSPORTS) {
       for (const stage of STAGES) {
         const labels = { transport, stage }
-        metrics.observe('edge_connections', 'Connections by transport and stage.', () => census.count(transport, stage), labels)
+        metrics.observe('rollcall_edge_connections', 'Connections by transport and stage.', () => census.count(transport, stage), labels)
       }
     }
-    metrics.observe('edge_output_queue_bytes', 'Bytes that wait for peers to read.', () => census.queuedBytes)
-    metrics.observe('edge_addresses', 'Addresses remembered for limits.', () => this.#hub.guard.size)
+    metrics.observe('rollcall_edge_output_queue_bytes', 'Bytes that wait for peers to read.', () => census.queuedBytes)
+    metrics.observe('rollcall_edge_addresses', 'Addresses remembered for limits.', () => this.#hub.guard.size)
     for (const host of this.#hub.config.hosts) {
-      metrics.observe('edge_certificate_seconds_left', 'Until the certificate ends.', () => this.#certificates.secondsLeft(host), { host })
+      metrics.observe('rollcall_edge_certificate_seconds_left', 'Until the certificate ends.', () => this.#certificates.secondsLeft(host), { host })
     }
   }
 }

@@ -75,11 +75,11 @@ test('a peer that does not read is ended, and no more is kept for it than the li
   for (let i = 0; i < 2000 && !rig.core.received.some(({ kind }) => kind === 'client-closed'); i++) {
     rig.send({ kind: 'deliver', conn, wire })
     if (i % 10 === 0) await new Promise((resolve) => setImmediate(resolve))
-    most = Math.max(most, rig.metrics.value('edge_output_queue_bytes') ?? 0)
+    most = Math.max(most, rig.metrics.value('rollcall_edge_output_queue_bytes') ?? 0)
   }
   const [gone] = await rig.core.waitFor('client-closed')
   assert.equal(gone?.reason, 'lost')
-  assert.equal(rig.metrics.value('edge_output_overflows_total'), 1)
+  assert.equal(rig.metrics.value('rollcall_edge_output_overflows_total'), 1)
   assert.ok(most <= 200_000 + 20_000, `${most} bytes were kept`)
   rig.clock.advance(timeouts.closeMs + 1500)
   await until(() => rig.edge.connectionCount === 0, 'the connection to go')
@@ -92,7 +92,7 @@ test('the input of a peer that does not read is not read either', () => withRig(
   client.socket.pause()
   // More than the buffers of both kernels hold.
   rig.send({ kind: 'deliver', conn: bind?.conn ?? 0, wire: `<message><body>${'x'.repeat(7_000_000)}</body></message>` })
-  await until(() => (rig.metrics.value('edge_output_queue_bytes') ?? 0) > 1000, 'the queue to fill')
+  await until(() => (rig.metrics.value('rollcall_edge_output_queue_bytes') ?? 0) > 1000, 'the queue to fill')
   client.send('<presence/>')
   await delay(30)
   assert.equal(rig.core.stanzas.length, 0)
@@ -106,7 +106,7 @@ test('a client that sends faster than it may is read more slowly, and loses noth
   const client = await juliet(rig)
   const count = 400
   for (let i = 0; i < count; i++) client.send(`<message to='romeo@${HOST}' id='${i}'><body>${'x'.repeat(100)}</body></message>`)
-  await until(() => (rig.metrics.value('edge_input_throttles_total') ?? 0) > 0, 'a throttle')
+  await until(() => (rig.metrics.value('rollcall_edge_input_throttles_total') ?? 0) > 0, 'a throttle')
   const before = rig.core.stanzas.length
   await delay(30)
   assert.ok(before < count)
@@ -143,7 +143,7 @@ test('connections are limited per address and in all, with resource-constraint (
   await withRig({ limits: { connectionsMax: 1 } }, async (rig) => {
     await juliet(rig)
     assert.match(await (await dial(rig.port('client'))).closed(), /<resource-constraint /)
-    assert.equal(rig.metrics.value('edge_accepts_total', { result: 'full' }), 1)
+    assert.equal(rig.metrics.value('rollcall_edge_accepts_total', { result: 'full' }), 1)
   })
 })
 
@@ -243,14 +243,14 @@ test('metrics count connections, bytes, stanzas and errors', () => withRig({}, a
   const client = await juliet(rig)
   client.send("<presence/><presence to='@'/>")
   await client.read(/jid-malformed/)
-  assert.equal(rig.metrics.value('edge_connections', { transport: 'tcp', stage: 'bound' }), 1)
-  assert.equal(rig.metrics.value('edge_stanzas_in_total'), 1)
-  assert.equal(rig.metrics.value('edge_stanzas_refused_total'), 1)
+  assert.equal(rig.metrics.value('rollcall_edge_connections', { transport: 'tcp', stage: 'bound' }), 1)
+  assert.equal(rig.metrics.value('rollcall_edge_stanzas_in_total'), 1)
+  assert.equal(rig.metrics.value('rollcall_edge_stanzas_refused_total'), 1)
   client.send('<note/>')
   await client.closed()
-  assert.equal(rig.metrics.value('edge_stream_errors_total', { condition: 'unsupported-stanza-type' }), 1)
-  assert.ok((rig.metrics.value('edge_received_bytes_total') ?? 0) > 500)
-  assert.ok((rig.metrics.value('edge_sent_bytes_total') ?? 0) > 500)
+  assert.equal(rig.metrics.value('rollcall_edge_stream_errors_total', { condition: 'unsupported-stanza-type' }), 1)
+  assert.ok((rig.metrics.value('rollcall_edge_received_bytes_total') ?? 0) > 500)
+  assert.ok((rig.metrics.value('rollcall_edge_sent_bytes_total') ?? 0) > 500)
 }))
 
 test('addresses count by network: IPv4 whole, IPv6 by /64', () => {

@@ -62,7 +62,7 @@ test('TLS 1.2 is the oldest version spoken', async () => {
   await assert.rejects(dialTls(rig.port('client-tls'), old))
   const client = await dialTls(rig.port('client-tls'), { maxVersion: 'TLSv1.2' })
   assert.equal((client.socket as TLSSocket).getProtocol(), 'TLSv1.2')
-  assert.ok((rig.metrics.value('edge_tls_failures_total') ?? 0) > 0)
+  assert.ok((rig.metrics.value('rollcall_edge_tls_failures_total') ?? 0) > 0)
   client.destroy()
 })
 

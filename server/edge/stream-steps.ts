@@ -1,0 +1,58 @@
+/** Steps that streams take whichever way their clients log in: waiting for the core, failed attempts, being bound. */
+import type { Jid } from '@rollcall/jid'
+import type { SaslFailed } from '@rollcall/stream'
+import { XmlError } from '@rollcall/xml'
+import type { Connection } from './connection.ts'
+import type { Hub } from './hub.ts'
+import { HOLD_BUSY } from './stages.ts'
+
+/** Holds the connection until `promise` settles, then goes on if the stream still is open. */
+export function holdUntil<T>(hub: Hub, connection: Connection, promise: Promise<T>, next: (value: T) => void): void {
+  connection.hold(HOLD_BUSY)
+  void goOn(hub, connection, promise, next)
+}
+
+async function goOn<T>(hub: Hub, connection: Connection, promise: Promise<T>, next: (value: T) => void): Promise<void> {
+  try {
+    const value = await promise
+    if (connection.isOpen) next(value)
+  } catch (error) {
+    hub.ports.log.warn('negotiation-failed', { conn: connection.id, error })
+    // XmlError: what the core answered cannot be written; anything else: the core did not answer.
+    connection.fail({ condition: error instanceof XmlError ? 'internal-server-error' : 'resource-constraint' })
+  } finally {
+    connection.release(HOLD_BUSY)
+  }
+}
+
+/** Counts and logs a failed attempt; what the client is told is the caller's. */
+export function noteFailure(hub: Hub, connection: Connection, { condition, cause }: SaslFailed): void {
+  const { guard, metrics, ports } = hub
+  metrics.auth(condition)
+  // What tools that watch for intruders read; how often it is written is bounded by attempts and back-off.
+  ports.log.info('auth-failed', { conn: connection.id, address: connection.address, host: connection.host?.toString(), condition })
+  if (cause !== undefined) ports.log.warn('auth-question-failed', { conn: connection.id, error: cause })
+  if (countsAgainstAddress(condition)) guard.authFailed(connection.address, ports.clock.monotonic())
+}
+
+/** Guessing and knocking count; giving up, tokens that were good once and our own trouble do not. */
+function countsAgainstAddress(condition: string): boolean {
+  return condition !== 'aborted' && condition !== 'temporary-auth-failure' && condition !== 'credentials-expired'
+}
+
+/**
+ * The stream has a session from now on. `announce` tells the client; what was delivered to the session meanwhile follows.
+ */
+export function becomeBound(hub: Hub, connection: Connection, jid: Jid, announce: () => void): void {
+  const { ports, metrics } = hub
+  const early = connection.negotiation?.early ?? []
+  connection.jid = jid
+  connection.core = ports.placement.memberOf(jid)
+  connection.stage = 'bound'
+  connection.negotiation = undefined
+  hub.relax(connection)
+  connection.setLimits(hub.stanzaLimits)
+  metrics.negotiationSeconds.observe((ports.clock.monotonic() - connection.acceptedMs) / 1000)
+  announce()
+  for (const wire of early) connection.deliver(wire)
+}
