@@ -4,6 +4,7 @@
  * Exit statuses: 0 done, 1 what was asked for failed, 2 the command line or the config file was wrong and nothing was done.
  */
 import { Command, CommanderError } from 'commander'
+import { loadCommands } from '../../load/cli.ts'
 import { toFailure } from '../admin/index.ts'
 import { ConfigError, errorTable, EXIT_OK, EXIT_USAGE } from '../config/index.ts'
 import { addAccountCommands } from './account-commands.ts'
@@ -41,6 +42,7 @@ Exit status: 0 done; 1 what was asked for failed; 2 the command line or the conf
 ${examples('rollcall start', 'rollcall account add juliet@capulet.example', 'rollcall config example > rollcall.yaml')}`)
   addServerCommands(program, ports)
   addAccountCommands(program, ports)
+  loadCommands(program, ports)
   return program
 }
 

@@ -63,6 +63,7 @@ export const errorTable = {
   'bad-import': failure(400, 'The file to import has mistakes.', 'Correct the lines that are named and import again: accounts that exist are left alone.'),
   'storage-failed': failure(500, 'The storage failed.', 'Check the disk and the permissions of the data directory.'),
   'storage-full': failure(507, 'The storage is full.', 'Free space, or raise the limit of the database.'),
+  'load-failed': failure(502, 'A load test could not be made, or found that the server did something wrong.', 'See the message and the report.'),
   'internal': failure(500, 'A defect of the server or of the command.', 'Please report it with the message and the log.'),
 } as const satisfies Readonly<Record<string, ErrorFacts>>
 
