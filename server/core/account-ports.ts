@@ -74,8 +74,9 @@ export function accountAdminPort(ports: AdminPorts): AccountAdmin {
           if (failure !== undefined) return reject(failure)
           if (account !== undefined) {
             for (const session of [...account.sessions.values()]) {
-              session.close('not-authorized', 'The account was removed')
-              ports.binding.unbind(session, 'removed')
+              // Nothing of the account is left to deliver it to.
+              session.takeUnacked()
+              ports.binding.end(session, 'removed', 'not-authorized', 'The account was removed')
             }
             removing.run({ account })
             registry.evict(jid)
@@ -94,10 +95,7 @@ export function accountAdminPort(ports: AdminPorts): AccountAdmin {
       await credentials.setDisabled(jid, isDisabled)
       if (!isDisabled) return
       const sessions = registry.warm(jid.bare)?.sessions.values() ?? []
-      for (const session of [...sessions]) {
-        session.close('not-authorized', 'The account was disabled')
-        ports.binding.unbind(session, 'removed')
-      }
+      for (const session of [...sessions]) ports.binding.end(session, 'removed', 'not-authorized', 'The account was disabled')
     },
     verifyPassword: (jid, password) => credentials.verifyPassword(jid, password),
     list: (host, after, limit) => credentials.list(host, after, limit),

@@ -4,15 +4,16 @@
 import type { Clock, Bus, Log, MemberId, Metrics, Random } from '@rollcall/ports'
 import { JidError } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
-import { sessionBound, sessionUnbound } from '@rollcall/module-api'
+import { messageAcked, sessionBound, sessionUnbound } from '@rollcall/module-api'
 import type { UnboundSession } from '@rollcall/module-api'
 import type { BindReply, BindSession, ServerMessage } from '../protocol/messages.ts'
 import type { AccountRegistry } from './account-registry.ts'
 import type { CoreLimits } from './config.ts'
 import type { HookChains } from './hook-chains.ts'
 import { LocalSession } from './entities.ts'
-import type { LocalAccount } from './entities.ts'
+import type { LocalAccount, SessionPorts } from './entities.ts'
 import { SessionTable } from './session-table.ts'
+import type { QueueEntry } from './unacked-queue.ts'
 
 export interface BindingPorts {
   readonly bus: Bus<ServerMessage>
@@ -23,18 +24,35 @@ export interface BindingPorts {
   readonly limits: CoreLimits
   readonly registry: AccountRegistry
   readonly hooks: HookChains
+  /** Takes what a session that ended did not acknowledge, oldest first. */
+  readonly orphaned: (session: LocalSession, entries: readonly QueueEntry[]) => void
+}
+
+interface DueEnd {
+  readonly session: LocalSession
+  readonly condition: string
+  readonly text: string | undefined
 }
 
 export class Binding {
   readonly sessions = new SessionTable()
+  /** For every session made here or taken over. */
+  readonly sessionPorts: SessionPorts
   readonly #ports: BindingPorts
   readonly #bound
   readonly #unbound
+  #due: DueEnd[] = []
 
   constructor(ports: BindingPorts) {
     this.#ports = ports
     this.#bound = ports.hooks.observe(sessionBound)
     this.#unbound = ports.hooks.observe(sessionUnbound)
+    this.sessionPorts = {
+      bus: ports.bus,
+      acked: ports.hooks.observe(messageAcked),
+      now: () => ports.clock.now(),
+      endSoon: (session, condition, text) => this.#endSoon({ session, condition, text }),
+    }
     ports.metrics.observedGauge('rollcall_sessions', 'Connected resources.', () => this.sessions.count)
   }
 
@@ -57,13 +75,35 @@ export class Binding {
     const { account } = session
     if (account.sessions.get(session.jid.resourcepart) === session) account.sessions.delete(session.jid.resourcepart)
     account.lastUsedAt = this.#ports.clock.monotonic()
+    const unacked = session.takeUnacked()
     this.#unbound.run({ session, reason })
+    if (unacked.length > 0) this.#ports.orphaned(session, unacked)
+  }
+
+  /** Ends a session and its stream, with the error that the client is to see. */
+  end(session: LocalSession, reason: UnboundSession['reason'], condition: string, text?: string): void {
+    session.closeStream(condition, text)
+    this.unbind(session, reason)
+  }
+
+  /**
+   * At the end of this turn: whoever wants a session ended may be in the middle of sending to all of them. Several due at
+   * once are ended in the order of asking.
+   */
+  #endSoon(due: DueEnd): void {
+    if (this.#due.push(due) === 1) this.#ports.clock.soon(this.#endAll)
+  }
+
+  readonly #endAll = (): void => {
+    const due = this.#due
+    this.#due = []
+    for (const { session, condition, text } of due) this.end(session, 'lost', condition, text)
   }
 
   /** Puts an existing session in place: after binding here, or after a hand-off. */
   install(session: LocalSession): void {
     session.account.sessions.set(session.jid.resourcepart, session)
-    this.sessions.add(session)
+    if (session.isAttached) this.sessions.add(session)
   }
 
   #bindTo(account: LocalAccount, edge: MemberId, request: BindSession): BindReply {
@@ -75,17 +115,30 @@ export class Binding {
       throw error
     }
     const older = account.sessions.get(jid.resourcepart)
-    if (older === undefined && account.sessions.size >= this.#ports.limits.sessionsPerAccountMax) {
+    if (older === undefined && account.sessions.size >= this.#ports.limits.sessionsPerAccountMax && !this.#makeRoom(account)) {
       return { isBound: false, condition: 'resource-constraint', text: 'Too many connected resources' }
     }
     if (older !== undefined) {
       // RFC 6120 §7.7.2.2: the newer connection wins; the older may be a socket that is dead and does not know it.
-      older.close('conflict', 'Replaced by a new connection')
-      this.unbind(older, 'replaced')
+      this.end(older, 'replaced', 'conflict', 'Replaced by a new connection')
     }
-    const session = new LocalSession(this.#ports.bus, account, jid, edge, request.conn, this.#ports.clock.now(), request.origin)
+    const session = new LocalSession(this.sessionPorts, account, jid, edge, request.conn, this.#ports.clock.now(), request.origin)
     this.install(session)
     this.#bound.run({ session })
     return { isBound: true, jid }
+  }
+
+  /** Ends the session that has waited longest for its client: one that is there comes before one that may come back. */
+  #makeRoom(account: LocalAccount): boolean {
+    let oldest: LocalSession | undefined
+    let sinceMs = Infinity
+    for (const session of account.sessions.values()) {
+      const detachedAtMs = session.management?.detachedAtMs ?? Infinity
+      if (detachedAtMs >= sinceMs) continue
+      oldest = session
+      sinceMs = detachedAtMs
+    }
+    if (oldest !== undefined) this.unbind(oldest, 'replaced')
+    return oldest !== undefined
   }
 }

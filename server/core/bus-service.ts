@@ -12,6 +12,7 @@ import type { ComponentTable } from './components.ts'
 import { resultOf } from './iq-dispatch.ts'
 import type { ModuleLoader } from './module-loader.ts'
 import type { CoreRouter } from './router.ts'
+import type { StreamManagement } from './stream-management.ts'
 
 /** Answers the messages about credentials (`server/core/auth`). */
 export interface AuthResponder {
@@ -22,6 +23,7 @@ export interface AuthResponder {
 export interface BusServicePorts {
   readonly binding: Binding
   readonly inbox: ClientInbox
+  readonly streams: StreamManagement
   readonly router: CoreRouter
   readonly components: ComponentTable
   readonly loader: ModuleLoader
@@ -42,12 +44,27 @@ function receive(ports: BusServicePorts, from: MemberId, message: ServerMessage)
     case 'client-stanza': {
       const session = ports.binding.sessions.find(from, message.conn)
       // Not found: the session was ended here while the stanza was on its way.
-      if (session !== undefined) void ports.inbox.receive(session, message.stanza)
+      if (session === undefined) return
+      const work = ports.inbox.receive(session, message.stanza)
+      if (session.management !== undefined) session.management.count(work)
+      return
+    }
+    case 'client-nonza': {
+      const session = ports.binding.sessions.find(from, message.conn)
+      if (session !== undefined) ports.streams.receive(session, message.element)
+      return
+    }
+    case 'client-answered': {
+      const session = ports.binding.sessions.find(from, message.conn)
+      session?.management?.count()
+      if (message.wire !== '') session?.sendWire(message.wire)
       return
     }
     case 'client-closed': {
       const session = ports.binding.sessions.find(from, message.conn)
-      if (session !== undefined) ports.binding.unbind(session, message.reason)
+      if (session === undefined) return
+      if (message.reason === 'lost') ports.streams.lost(session)
+      else ports.binding.unbind(session, message.reason)
       return
     }
     case 'component-stanza':
@@ -69,6 +86,8 @@ async function answer(ports: BusServicePorts, from: MemberId, message: ServerMes
   switch (message.kind) {
     case 'host-info':
       return hostInfo(ports, message.host)
+    case 'resume':
+      return ports.streams.resume(from, message)
     case 'bind':
       return ports.binding.bind(from, message)
     case 'register-component':

@@ -22,8 +22,10 @@ import { busService } from './bus-service.ts'
 import type { AuthResponder } from './bus-service.ts'
 import { ClientInbox } from './client-inbox.ts'
 import { ComponentTable } from './components.ts'
+import { defaultStreamManagement } from './config.ts'
 import type { CoreConfig } from './config.ts'
 import { Delivery } from './delivery.ts'
+import type { LocalSession } from './entities.ts'
 import { HookChains } from './hook-chains.ts'
 import type { HookEvent } from './hook-event.ts'
 import { HostEntity } from './host-entity.ts'
@@ -31,8 +33,11 @@ import { IqDispatch } from './iq-dispatch.ts'
 import { PendingRequests } from './iq-client.ts'
 import { ModuleLoader } from './module-loader.ts'
 import { CoreRouter } from './router.ts'
+import { Redelivery } from './redelivery.ts'
 import { exportAccount, importAccount } from './snapshot.ts'
 import type { AccountSnapshot } from './snapshot.ts'
+import { StreamManagement } from './stream-management.ts'
+import type { QueueEntry } from './unacked-queue.ts'
 
 export interface CoreOptions {
   readonly config: CoreConfig
@@ -61,6 +66,8 @@ export interface Core {
   find<T>(port: Port<T>): T | undefined
   /** What the bus must call for messages to this core; the composition attaches it, together with an edge's. */
   readonly service: BusHandler<ServerMessage>
+  /** Settles when everything that the account's clients sent so far is safe: to be awaited before it is handed over. */
+  settled(account: Jid): Promise<void>
   /** The account's in-memory state, or undefined when it is not warm. The account is forgotten here, sessions and all. */
   handOver(account: Jid): AccountSnapshot | undefined
   /** Takes an account over; its edges must send the sessions' stanzas here from now on. */
@@ -77,11 +84,18 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const registry = new AccountRegistry({ clock, log, metrics, limits: config.limits, exists: (jid) => credentials.exists(jid) })
   const iqs = new IqDispatch(log)
   const components = new ComponentTable(bus)
-  const binding = new Binding({ bus, clock, random, log, metrics, limits: config.limits, registry, hooks })
+  const binding = new Binding({
+    bus, clock, random, log, metrics, limits: config.limits, registry, hooks,
+    orphaned: (session, entries) => redelivery.take(session, entries),
+  })
+  const streams = new StreamManagement({
+    clock, random, log, metrics, registry, binding, hooks, config: config.streamManagement ?? defaultStreamManagement,
+  })
   // For replies: nobody waits until they are durable.
   const reply = (stanza: Stanza) => void router.route(stanza)
   const requests = new PendingRequests(clock, random, config.limits.pendingRequestsMax, reply)
-  const delivery = new Delivery({ registry, hooks, iqs, requests, log, metrics, reply })
+  const delivery = new Delivery({ registry, hooks, iqs, requests, clock, log, metrics, reply })
+  const redelivery = new Redelivery({ delivery, hooks, log })
   const host = new HostEntity({ iqs, requests, reply, bounce: (stanza, error) => router.bounce(stanza, error) })
   const router = new CoreRouter({
     bus, placement, hosts, components, metrics, log,
@@ -111,40 +125,60 @@ export async function createCore(options: CoreOptions): Promise<Core> {
     const admit = (event: HookEvent<typeof inbound>) => filters.run(event)
     router.useBroadcastExpansion((stanza, targets) => fanOut.deliver(stanza, targets, filters.isEmpty ? undefined : admit))
   }
-  const service = busService({ binding, inbox, router, components, loader, auth: options.auth, hosts, log })
+  const service = busService({ binding, inbox, streams, router, components, loader, auth: options.auth, hosts, log })
 
   return {
     accounts, admin, router, service,
     get modules() { return loader.loaded },
     get sessionCount() { return binding.sessions.count },
     find: (port) => loader.find(port),
-    handOver: (jid) => handOver(jid, registry, binding),
+    settled: (jid) => streams.settled(jid),
+    handOver: (jid) => handOver(jid, { registry, binding, streams, clock }),
     takeOver: async (snapshot) => {
-      const account = await importAccount(snapshot, registry, loader.sessionSlots, bus)
+      const account = await importAccount(snapshot, { registry, sessionSlots: loader.sessionSlots, sessionPorts: binding.sessionPorts, streams })
       registry.install(account)
       for (const session of account.sessions.values()) binding.install(session)
     },
     async stop() {
-      for (const account of [...registry.all()]) {
-        for (const session of [...account.sessions.values()]) binding.unbind(session, 'shutdown')
-      }
+      await endAll(registry, binding, redelivery)
+      streams.stop()
       registry.stop()
       await loader.stop()
     },
   }
 }
 
-function handOver(jid: Jid, registry: AccountRegistry, binding: Binding): AccountSnapshot | undefined {
+interface HandOverPorts {
+  readonly registry: AccountRegistry
+  readonly binding: Binding
+  readonly streams: StreamManagement
+  readonly clock: Clock
+}
+
+function handOver(jid: Jid, { registry, binding, streams, clock }: HandOverPorts): AccountSnapshot | undefined {
   const account = registry.warm(jid)
   if (account === undefined) return undefined
   for (const session of account.sessions.values()) session.releaseAll()
-  const snapshot = exportAccount(account, registry)
+  const snapshot = exportAccount(account, registry, clock.monotonic())
   registry.evict(jid)
   for (const session of account.sessions.values()) {
     session.isEnded = true
     binding.sessions.remove(session)
+    if (session.management !== undefined) streams.release(session.management)
   }
   return snapshot
+}
+
+/** Ends every session; what their clients did not acknowledge is on its way to storage when this settles. */
+async function endAll(registry: AccountRegistry, binding: Binding, redelivery: Redelivery): Promise<void> {
+  const unacked: [LocalSession, QueueEntry[]][] = []
+  for (const account of [...registry.all()]) {
+    // Taken from all sessions before the first one ends: nothing goes to another that ends as well.
+    for (const session of account.sessions.values()) unacked.push([session, session.takeUnacked()])
+    for (const session of [...account.sessions.values()]) binding.unbind(session, 'shutdown')
+  }
+  for (const [session, entries] of unacked) redelivery.take(session, entries)
+  await redelivery.settled()
 }
 
 function serverInfo(options: CoreOptions, loader: ModuleLoader, components: ComponentTable): ServerInfo {

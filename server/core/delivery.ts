@@ -7,8 +7,8 @@
 import { buildStanza, errorReply, messageType, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import type { Jid } from '@rollcall/jid'
-import { inbound, inboundPresence, messageAccepted, messageDelivered, messageUndelivered } from '@rollcall/module-api'
-import type { CounterMetric, Log, Metrics } from '@rollcall/ports'
+import { inbound, inboundPresence, messageAccepted, messageAcked, messageDelivered, messageUndelivered } from '@rollcall/module-api'
+import type { Clock, CounterMetric, Log, Metrics } from '@rollcall/ports'
 import type { AccountRegistry } from './account-registry.ts'
 import type { ClaimChain, FilterChain, HookChains, ObserveChain } from './hook-chains.ts'
 import { DurableWork } from './durable-work.ts'
@@ -16,12 +16,14 @@ import type { HookEvent } from './hook-event.ts'
 import type { IqDispatch } from './iq-dispatch.ts'
 import type { PendingRequests } from './iq-client.ts'
 import type { LocalAccount, LocalSession } from './entities.ts'
+import { DeliveredStanza } from './unacked-queue.ts'
 
 export interface DeliveryPorts {
   readonly registry: AccountRegistry
   readonly hooks: HookChains
   readonly iqs: IqDispatch
   readonly requests: PendingRequests
+  readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
   /** Sends a reply on its way. */
@@ -35,6 +37,7 @@ export class Delivery {
   readonly #accepted: FilterChain<HookEvent<typeof messageAccepted>>
   readonly #delivered: ObserveChain<HookEvent<typeof messageDelivered>>
   readonly #undelivered: ClaimChain<HookEvent<typeof messageUndelivered>>
+  readonly #acked: ObserveChain<HookEvent<typeof messageAcked>>
   readonly #messagesDelivered: CounterMetric
   readonly #errors: CounterMetric
 
@@ -45,6 +48,7 @@ export class Delivery {
     this.#accepted = ports.hooks.filter(messageAccepted)
     this.#delivered = ports.hooks.observe(messageDelivered)
     this.#undelivered = ports.hooks.claim(messageUndelivered)
+    this.#acked = ports.hooks.observe(messageAcked)
     this.#messagesDelivered = ports.metrics.counter('rollcall_deliveries_total', 'Stanzas given to sessions.', { kind: 'message' })
     this.#errors = ports.metrics.counter('rollcall_stanza_errors_total', 'Stanzas answered with an error.')
   }
@@ -67,6 +71,15 @@ export class Delivery {
     })
   }
 
+  /** Delivers a message that was accepted once already: the sessions that had it are gone. */
+  redeliver(account: LocalAccount, stanza: Stanza): void | Promise<void> {
+    try {
+      return this.#message(account, stanza, true)
+    } catch (error) {
+      this.#failed(stanza, error)
+    }
+  }
+
   /** Answers a stanza with an error, where one is due. */
   refuse(stanza: Stanza, error: StanzaError): void {
     // RFC 6121 §8.5.1 and §3: presence is refused only where its own rules say so, never for want of a recipient.
@@ -80,7 +93,7 @@ export class Delivery {
     try {
       const passed = this.#inbound.isEmpty ? stanza : this.#inbound.run({ account, stanza })
       if (passed === undefined) return
-      if (passed.kind === 'message') return this.#message(account, passed)
+      if (passed.kind === 'message') return this.#message(account, passed, false)
       if (passed.kind === 'iq') return this.#iq(account, passed)
       return this.#presenceStanza(account, passed)
     } catch (error) {
@@ -102,12 +115,12 @@ export class Delivery {
   }
 
   // RFC 6121 §8.5.2.1.1 (bare JID), §8.5.3.1 (matching full JID), §8.5.3.2.1 (no matching resource)
-  #message(account: LocalAccount, stanza: Stanza): void | Promise<void> {
+  #message(account: LocalAccount, stanza: Stanza, isAgain: boolean): void | Promise<void> {
     const to = stanza.to as Jid
     const type = messageType(stanza)
     if (to.isFull) {
       const session = account.sessions.get(to.resourcepart)
-      if (session !== undefined) return this.#toSessions(account, stanza, [session])
+      if (session !== undefined) return this.#toSessions(account, stanza, [session], isAgain)
       if (type !== 'chat') return this.#noResource(stanza, type)
     } else if (type === 'groupchat') {
       throw new StanzaError('service-unavailable')
@@ -115,13 +128,13 @@ export class Delivery {
       return
     }
     const recipients = type === 'headline' ? nonNegative(account) : mostAvailable(account)
-    if (recipients.length > 0) return this.#toSessions(account, stanza, recipients)
+    if (recipients.length > 0) return this.#toSessions(account, stanza, recipients, isAgain)
     if (type === 'headline') return
-    return this.#toNobody(account, stanza)
+    return this.#toNobody(account, stanza, isAgain)
   }
 
-  #toSessions(account: LocalAccount, stanza: Stanza, recipients: readonly LocalSession[]): void | Promise<void> {
-    if (this.#accepted.isEmpty) return this.#hand(account, stanza, recipients)
+  #toSessions(account: LocalAccount, stanza: Stanza, recipients: readonly LocalSession[], isAgain: boolean): void | Promise<void> {
+    if (isAgain || this.#accepted.isEmpty) return this.#hand(account, stanza, recipients)
     const work = new DurableWork()
     const kept = this.#accepted.run({ account, stanza, recipients, waitFor: work.waitFor })
     if (kept === undefined) return
@@ -130,16 +143,29 @@ export class Delivery {
   }
 
   #hand(account: LocalAccount, stanza: Stanza, recipients: readonly LocalSession[]): void {
-    const wire = stanza.toWire()
-    for (const session of recipients) session.sendWire(wire)
+    this.#give(stanza, recipients)
     this.#messagesDelivered.add(recipients.length)
     if (this.#ports.log.isDebug) this.#ports.log.debug('message-delivered', { trace: stanza.trace, copies: recipients.length })
     if (!this.#delivered.isEmpty) this.#delivered.run({ account, stanza, recipients })
   }
 
-  #toNobody(account: LocalAccount, stanza: Stanza): void | Promise<void> {
+  #give(stanza: Stanza, recipients: readonly LocalSession[]): void {
+    const wire = stanza.toWire()
+    // One record for all sessions that must remember what they were sent; the others need none.
+    let delivered: DeliveredStanza | undefined
+    for (const session of recipients) {
+      if (session.isDirect) {
+        session.sendWire(wire)
+        if (!this.#acked.isEmpty && stanza.kind === 'message') this.#acked.run({ session, stanza })
+      } else {
+        session.sendEntry(delivered ??= new DeliveredStanza(stanza, wire, this.#ports.clock.now(), recipients))
+      }
+    }
+  }
+
+  #toNobody(account: LocalAccount, stanza: Stanza, isAgain: boolean): void | Promise<void> {
     const work = new DurableWork()
-    const kept = this.#accepted.run({ account, stanza, recipients: [], waitFor: work.waitFor })
+    const kept = isAgain ? stanza : this.#accepted.run({ account, stanza, recipients: [], waitFor: work.waitFor })
     if (kept === undefined) return
     const claimed = this.#undelivered.run({ account, stanza: kept })
     if (claimed === false) throw new StanzaError('service-unavailable')
@@ -153,7 +179,7 @@ export class Delivery {
     const isRequest = stanza.type === 'get' || stanza.type === 'set'
     if (to.isFull) {
       const session = account.sessions.get(to.resourcepart)
-      if (session !== undefined) session.send(stanza)
+      if (session !== undefined) this.#give(stanza, [session])
       else if (isRequest) throw new StanzaError('service-unavailable')
       return
     }

@@ -6,10 +6,25 @@
  */
 import type { Jid } from '@rollcall/jid'
 import type { Bus, MemberId } from '@rollcall/ports'
-import type { Account, AccountSlot, Session, SessionHold, SessionOrigin, SessionSlot } from '@rollcall/module-api'
+import type { Account, AccountSlot, messageAcked, Session, SessionHold, SessionOrigin, SessionSlot } from '@rollcall/module-api'
 import type { Stanza } from '@rollcall/stanza'
 import type { ConnId, ServerMessage } from '../protocol/messages.ts'
+import type { ObserveChain } from './hook-chains.ts'
+import type { HookEvent } from './hook-event.ts'
+import type { ManagedStream } from './managed-stream.ts'
+import { DeliveredStanza, wireOf } from './unacked-queue.ts'
+import type { QueueEntry } from './unacked-queue.ts'
 import { HeldQueue } from './held-queue.ts'
+
+/** What sessions need of their core; one object for all. */
+export interface SessionPorts {
+  readonly bus: Bus<ServerMessage>
+  readonly acked: ObserveChain<HookEvent<typeof messageAcked>>
+  /** ms since the Unix epoch. */
+  readonly now: () => number
+  /** Ends the session at the end of this turn. */
+  readonly endSoon: (session: LocalSession, condition: string, text: string | undefined) => void
+}
 
 /** A slot token after registration: `index` is its place in every account's state array. */
 export interface RegisteredSlot<T> extends AccountSlot<T> {
@@ -40,24 +55,27 @@ export class LocalAccount implements Account {
 export class LocalSession implements Session {
   readonly account: LocalAccount
   readonly jid: Jid
-  readonly edge: MemberId
-  readonly conn: ConnId
+  /** With `conn` the connection; those of the last one while the session is detached. */
+  edge: MemberId
+  conn: ConnId
+  origin: SessionOrigin
   readonly boundAt: number
-  readonly origin: SessionOrigin
   presence: Stanza | undefined = undefined
   priority = 0
   isInterested = false
   isEnded = false
-  readonly #bus: Bus<ServerMessage>
+  /** Stream management, when the client asked for it. */
+  management: ManagedStream | undefined = undefined
+  readonly #ports: SessionPorts
   // Most sessions of most modules keep nothing, so the map is made on first use.
   #slots: Map<SessionSlot<unknown>, unknown> | undefined = undefined
   #held: HeldQueue | undefined = undefined
 
   constructor(
-    bus: Bus<ServerMessage>, account: LocalAccount, jid: Jid,
+    ports: SessionPorts, account: LocalAccount, jid: Jid,
     edge: MemberId, conn: ConnId, boundAt: number, origin: SessionOrigin,
   ) {
-    this.#bus = bus
+    this.#ports = ports
     this.account = account
     this.jid = jid
     this.edge = edge
@@ -80,20 +98,43 @@ export class LocalSession implements Session {
     return this.#slots ?? []
   }
 
+  // ------------------------------------------------------------------------------------ output
+
+  /** Whether what is sent is written at once and forgotten: no stream management, no hold. */
+  get isDirect(): boolean {
+    return this.management === undefined && (this.#held === undefined || this.#held.isEmpty)
+  }
+
   send(stanza: Stanza): void {
-    this.sendWire(stanza.toWire())
+    this.sendEntry(stanza.toWire())
   }
 
   sendWire(wire: string): void {
-    if (this.#held === undefined || this.#held.isEmpty) this.#deliver(wire)
-    else if (!this.isEnded) this.#held.keep(wire)
+    this.sendEntry(wire)
+  }
+
+  /** As `send`, for what may have to be delivered elsewhere when the client never acknowledges it. */
+  sendEntry(entry: QueueEntry): void {
+    if (this.#held === undefined || this.#held.isEmpty) this.#deliver(entry)
+    else if (!this.isEnded) this.#held.keep(entry)
+  }
+
+  /** Sends an element that is no stanza, past every queue. */
+  sendNonza(wire: string): void {
+    if (!this.isEnded && this.isAttached) this.#ports.bus.send(this.edge, { kind: 'deliver', conn: this.conn, wire })
+  }
+
+  /** Sends an entry again that is in the queue already. */
+  replay(entry: QueueEntry): void {
+    this.#ports.bus.send(this.edge, { kind: 'deliver', conn: this.conn, wire: wireOf(entry) })
   }
 
   hold(): SessionHold {
-    this.#held ??= new HeldQueue(
-      (wire) => this.#deliver(wire),
-      () => this.close('resource-constraint', 'Too much came while stored messages were read'),
-    )
+    this.#held ??= new HeldQueue({
+      deliver: (entry) => this.#deliver(entry),
+      entryOf: (stanza) => this.#entryOf(stanza),
+      overflow: () => this.close('resource-constraint', 'Too much came while stored messages were read'),
+    })
     return this.#held.hold()
   }
 
@@ -102,12 +143,46 @@ export class LocalSession implements Session {
     this.#held?.releaseAll()
   }
 
-  #deliver(wire: string): void {
-    if (!this.isEnded) this.#bus.send(this.edge, { kind: 'deliver', conn: this.conn, wire })
+  /** What a hold sends is of the store that it was for: kept like any message, where something is kept. */
+  #entryOf(stanza: Stanza): QueueEntry {
+    const wire = stanza.toWire()
+    const isKept = stanza.kind === 'message' && (this.management !== undefined || !this.#ports.acked.isEmpty)
+    return isKept ? new DeliveredStanza(stanza, wire, this.#ports.now(), [this]) : wire
+  }
+
+  #deliver(entry: QueueEntry): void {
+    if (this.isEnded) return
+    const { management } = this
+    if (management !== undefined) {
+      if (!management.keep(entry)) return
+    } else if (typeof entry !== 'string' && entry.stanza.kind === 'message') {
+      this.#ports.acked.run({ session: this, stanza: entry.stanza })
+    }
+    this.#ports.bus.send(this.edge, { kind: 'deliver', conn: this.conn, wire: wireOf(entry) })
+  }
+
+  // ------------------------------------------------------------------------------------ connection and end
+
+  /** Whether there is a connection, as far as anybody knows. */
+  get isAttached(): boolean {
+    return this.management === undefined || !this.management.isDetached
   }
 
   close(condition: string, text?: string): void {
-    if (this.isEnded) return
-    this.#bus.send(this.edge, { kind: 'close-stream', conn: this.conn, condition, ...(text === undefined ? {} : { text }) })
+    if (!this.isEnded) this.#ports.endSoon(this, condition, text)
+  }
+
+  /** Ends the stream alone; the session goes on or ends as the caller says. */
+  closeStream(condition: string, text?: string, detail?: string): void {
+    if (this.isEnded || !this.isAttached) return
+    this.#ports.bus.send(this.edge, {
+      kind: 'close-stream', conn: this.conn, condition,
+      ...(text === undefined ? {} : { text }), ...(detail === undefined ? {} : { detail }),
+    })
+  }
+
+  /** What was sent to the client and is not known to be there: not acknowledged, or kept back by a hold. */
+  takeUnacked(): QueueEntry[] {
+    return [...this.management?.end() ?? [], ...this.#held?.takeAll() ?? []]
   }
 }

@@ -7,27 +7,37 @@
  */
 import type { SessionHold } from '@rollcall/module-api'
 import type { Stanza } from '@rollcall/stanza'
+import { wireOf } from './unacked-queue.ts'
+import type { QueueEntry } from './unacked-queue.ts'
 
 /** Bytes kept back for one session; beyond it the client is disconnected and finds the rest in storage. */
 export const HELD_BYTES_MAX = 4 * 1024 * 1024
 
 interface Section {
   /** Sent by the holder before the section came to the front. */
-  readonly own: string[]
+  readonly own: QueueEntry[]
   /** Kept back since the hold began, until the next one did. */
-  readonly after: string[]
+  readonly after: QueueEntry[]
   isReleased: boolean
 }
 
+/** The session as its queue needs it. */
+export interface HeldSession {
+  /** Sends an entry on. */
+  deliver(entry: QueueEntry): void
+  /** The entry for a stanza that a holder sends. */
+  entryOf(stanza: Stanza): QueueEntry
+  /** Too much is kept back; called once. */
+  overflow(): void
+}
+
 export class HeldQueue {
-  readonly #deliver: (wire: string) => void
-  readonly #overflow: () => void
+  readonly #session: HeldSession
   readonly #sections: Section[] = []
   #bytes = 0
 
-  constructor(deliver: (wire: string) => void, overflow: () => void) {
-    this.#deliver = deliver
-    this.#overflow = overflow
+  constructor(session: HeldSession) {
+    this.#session = session
   }
 
   get isEmpty(): boolean {
@@ -46,10 +56,16 @@ export class HeldQueue {
     }
   }
 
-  /** Keeps a wire string back; there must be a hold. */
-  keep(wire: string): void {
+  /** Keeps an entry back; there must be a hold. */
+  keep(entry: QueueEntry): void {
     const last = this.#sections.at(-1)
-    if (last !== undefined) this.#put(last.after, wire)
+    if (last !== undefined) this.#put(last.after, entry)
+  }
+
+  /** Takes out what was kept back, in order; holders may still release. */
+  takeAll(): QueueEntry[] {
+    this.#bytes = 0
+    return this.#sections.flatMap(({ own, after }) => [...own.splice(0), ...after.splice(0)])
   }
 
   releaseAll(): void {
@@ -59,15 +75,18 @@ export class HeldQueue {
 
   #sendPast(section: Section, stanza: Stanza): void {
     const isWaiting = this.#sections.indexOf(section) > 0
-    if (isWaiting) this.#put(section.own, stanza.toWire())
-    else this.#deliver(stanza.toWire())
+    const entry = this.#session.entryOf(stanza)
+    if (isWaiting) this.#put(section.own, entry)
+    else this.#session.deliver(entry)
   }
 
-  #put(list: string[], wire: string): void {
-    if (this.#bytes > HELD_BYTES_MAX) return
-    this.#bytes += wire.length
-    if (this.#bytes > HELD_BYTES_MAX) this.#overflow()
-    else list.push(wire)
+  #put(list: QueueEntry[], entry: QueueEntry): void {
+    const isFull = this.#bytes > HELD_BYTES_MAX
+    // Until the session ends, at the end of this turn, only what others may get instead is kept.
+    if (isFull && typeof entry === 'string') return
+    this.#bytes += wireOf(entry).length
+    list.push(entry)
+    if (!isFull && this.#bytes > HELD_BYTES_MAX) this.#session.overflow()
   }
 
   #advance(): void {
@@ -79,10 +98,10 @@ export class HeldQueue {
     }
   }
 
-  #flush(wires: string[]): void {
-    for (const wire of wires.splice(0)) {
-      this.#bytes -= wire.length
-      this.#deliver(wire)
+  #flush(entries: QueueEntry[]): void {
+    for (const entry of entries.splice(0)) {
+      this.#bytes -= wireOf(entry).length
+      this.#session.deliver(entry)
     }
   }
 }

@@ -7,13 +7,14 @@
  */
 import { JidError, parseJidWire } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
+import { CodecError, SmFailed, SmResume } from '@rollcall/protocol'
 import { errorReply, NS_CLIENT, StanzaError } from '@rollcall/stanza'
 import type { Stanza, StanzaKind } from '@rollcall/stanza'
 import { saslSession } from '@rollcall/stream'
 import type { SaslReply } from '@rollcall/stream'
 import { escapeAttribute, escapeText, XmlError } from '@rollcall/xml'
 import type { Frame, StreamHeader } from '@rollcall/xml'
-import type { BindReply, HostInfo } from '../protocol/messages.ts'
+import type { BindReply, HostInfo, ResumeReply } from '../protocol/messages.ts'
 import { isLoopback } from './address-guard.ts'
 import type { Connection, StreamService } from './connection.ts'
 import { BusCredentials } from './credentials.ts'
@@ -24,9 +25,11 @@ import type { Hub } from './hub.ts'
 import type { Negotiation } from './negotiation.ts'
 import { HOLD_BUSY } from './stages.ts'
 import { readStanza, stanzaKind } from './stanza-in.ts'
-import { NS_BIND, NS_SASL, NS_SESSION, NS_TLS } from './stream-wire.ts'
+import { faultOf, NS_BIND, NS_SASL, NS_SESSION, NS_SM, NS_TLS } from './stream-wire.ts'
 
 const NS_REGISTER = 'jabber:iq:register'
+/** XEP-0198 §3: asked for at the wrong time. */
+const SM_FAILED = SmFailed.toWire({ condition: { name: 'unexpected-request' } })
 
 /** A connection that TLS can be started on; others never offer it. */
 export interface Upgradable {
@@ -104,7 +107,7 @@ export class ClientStream implements StreamService {
     } else if (negotiation.hostInfo !== undefined) {
       connection.open()
       connection.stage = 'authenticated'
-      connection.sendControl(features(boundFeatures(negotiation.hostInfo, this.#hub.config)))
+      connection.sendControl(features(boundFeatures(negotiation.hostInfo, this.#hub.config, connection.transport !== 'bosh')))
     }
   }
 
@@ -151,6 +154,7 @@ export class ClientStream implements StreamService {
     if (connection.stage === 'bound') {
       const kind = stanzaKind(frame, NS_CLIENT)
       if (kind !== undefined) this.#stanza(connection, frame, kind)
+      else if (frame.ns === NS_SM && connection.transport !== 'bosh') this.#nonza(connection, frame)
       else connection.refuseElement(frame, 'unsupported-stanza-type')
       return
     }
@@ -170,6 +174,7 @@ export class ClientStream implements StreamService {
     else if (frame.ns === NS_SASL) this.#sasl(connection, negotiation, frame)
     else if (isPreAuthIq(frame) && negotiation.context !== undefined) this.#preAuthIq(connection, frame)
     else if (stanzaKind(frame, NS_CLIENT) !== undefined) connection.fail({ condition: 'not-authorized' })
+    else if (frame.ns === NS_SM) connection.sendControl(SM_FAILED)
     else connection.refuseElement(frame, 'unsupported-stanza-type')
   }
 
@@ -265,6 +270,10 @@ export class ClientStream implements StreamService {
   }
 
   #beforeBind(connection: Connection, negotiation: Negotiation, frame: Frame): void {
+    if (frame.ns === NS_SM) {
+      this.#manageBeforeBind(connection, negotiation, frame)
+      return
+    }
     const child = frame.findChild('bind', NS_BIND)
     if (stanzaKind(frame, NS_CLIENT) !== 'iq' || child < 0) {
       // RFC 6120 §7.3.1: nothing else before a resource is bound.
@@ -283,10 +292,14 @@ export class ClientStream implements StreamService {
     const request = this.#hub.request(account, {
       kind: 'bind', account, resourcepart: resource, conn: connection.id, isAnonymous, origin: { transport, address, isSecure },
     })
-    const core = this.#hub.ports.placement.memberOf(account)
-    // Whether or not the answer arrives, and whether or not the client still is there: no session may stay behind.
-    const undo = () => this.#hub.send(core, { kind: 'client-closed', conn: connection.id, reason: 'lost' })
+    const undo = this.#undoing(connection, account)
     this.#await(connection, this.#bindOrUndo(connection, request, undo), (reply) => this.#bound(connection, stanza, reply))
+  }
+
+  /** Whether or not the core's answer arrives, and whether or not the client still is there: no session may stay behind. */
+  #undoing(connection: Connection, account: Jid): () => void {
+    const core = this.#hub.ports.placement.memberOf(account)
+    return () => this.#hub.send(core, { kind: 'client-closed', conn: connection.id, reason: 'lost' })
   }
 
   async #bindOrUndo(connection: Connection, request: Promise<unknown>, undo: () => void): Promise<BindReply> {
@@ -305,16 +318,57 @@ export class ClientStream implements StreamService {
       this.#refuse(connection, request, new StanzaError(reply.condition, reply.text))
       return
     }
-    const { ports, metrics } = this.#hub
-    connection.jid = reply.jid
-    connection.core = ports.placement.memberOf(reply.jid)
-    connection.stage = 'bound'
-    connection.negotiation = undefined
-    this.#hub.relax(connection)
-    connection.setLimits(this.#hub.stanzaLimits)
-    metrics.negotiationSeconds.observe((ports.clock.monotonic() - connection.acceptedMs) / 1000)
     const id = escapeAttribute(request.id)
-    connection.sendStanza(`<iq type='result' id='${id}'><bind xmlns='${NS_BIND}'><jid>${reply.jid.wire}</jid></bind></iq>`)
+    this.#startStanzas(connection, reply.jid, `<iq type='result' id='${id}'><bind xmlns='${NS_BIND}'><jid>${reply.jid.wire}</jid></bind></iq>`)
+  }
+
+  #startStanzas(connection: Connection, jid: Jid, first: string): void {
+    const { ports, metrics, stanzaLimits } = this.#hub
+    metrics.negotiationSeconds.observe((ports.clock.monotonic() - connection.acceptedMs) / 1000)
+    connection.becomeBound(jid, ports.placement.memberOf(jid), stanzaLimits, first)
+  }
+
+  // ------------------------------------------------------------------------------------ stream management (XEP-0198)
+
+  /** Only the core knows what has been handled, so it answers; in order with the stanzas. */
+  #nonza(connection: Connection, frame: Frame): void {
+    if (frame.name === 'enable') connection.isManaged = true
+    this.#hub.send(connection.core, { kind: 'client-nonza', conn: connection.id, element: frame.toElement() })
+  }
+
+  /** §3, §5: before a resource is bound an earlier stream can be resumed, and nothing else. */
+  #manageBeforeBind(connection: Connection, { account }: Negotiation, frame: Frame): void {
+    const wish = frame.name === 'resume' && connection.transport !== 'bosh' ? readResume(frame) : undefined
+    if (wish === undefined || account === undefined) {
+      connection.sendControl(SM_FAILED)
+      return
+    }
+    const { transport, address, isSecure } = connection
+    const request = this.#hub.request(account, {
+      kind: 'resume', account, previousId: wish.previousId, handled: wish.handled, conn: connection.id,
+      origin: { transport, address, isSecure },
+    })
+    const undo = this.#undoing(connection, account)
+    this.#await(connection, this.#resumeOrUndo(connection, request, undo), (reply) => this.#resumed(connection, reply))
+  }
+
+  async #resumeOrUndo(connection: Connection, request: Promise<unknown>, undo: () => void): Promise<ResumeReply> {
+    try {
+      const reply = await request as ResumeReply
+      if (reply.isResumed && !connection.isOpen) undo()
+      return reply
+    } catch (error) {
+      undo()
+      throw error
+    }
+  }
+
+  #resumed(connection: Connection, reply: ResumeReply): void {
+    if (reply.isResumed) {
+      connection.isManaged = true
+      this.#startStanzas(connection, reply.jid, reply.wire)
+    } else if ('wire' in reply) connection.sendControl(reply.wire)
+    else connection.fail(faultOf(reply.fault) ?? { condition: 'undefined-condition' })
   }
 
   /** An iq as a stanza without sender, or undefined after it was answered with an error. */
@@ -381,14 +435,19 @@ export class ClientStream implements StreamService {
     if (ns !== NS_SESSION && ns !== NS_BIND) return false
     if (stanza.to !== undefined && !stanza.to.isDomain && stanza.to !== connection.jid?.bare) return false
     if (ns === NS_BIND) this.#refuse(connection, stanza, new StanzaError('not-allowed', 'one resource per stream'))
-    else connection.sendStanza(`<iq type='result' id='${escapeAttribute(stanza.id)}'/>`)
+    else this.#answerStanza(connection, `<iq type='result' id='${escapeAttribute(stanza.id)}'/>`)
     return true
   }
 
   #refuse(connection: Connection, stanza: Stanza, error: StanzaError): void {
     this.#hub.metrics.stanzasRefused.add(1)
-    const reply = errorReply(stanza, error)
-    if (reply !== undefined) connection.sendStanza(reply.toWire())
+    this.#answerStanza(connection, errorReply(stanza, error)?.toWire() ?? '')
+  }
+
+  /** Answers a stanza that no core saw: '' is no answer. Where stanzas are counted, the core counts it and the answer. */
+  #answerStanza(connection: Connection, wire: string): void {
+    if (connection.isManaged) this.#hub.send(connection.core, { kind: 'client-answered', conn: connection.id, wire })
+    else if (wire !== '') connection.sendStanza(wire)
   }
 
   // ------------------------------------------------------------------------------------ the rest
@@ -397,10 +456,14 @@ export class ClientStream implements StreamService {
     this.#hub.send(connection.core, { kind: 'client-closed', conn: connection.id, reason })
   }
 
-  /** XEP-0199 §4.3 from the host: every client must answer, be it with an error. */
+  /** XEP-0199 §4.3 from the host: every client must answer, be it with an error. XEP-0198 §4 says it in less. */
   probe(connection: Connection): void {
     const { jid, host, hub } = connection
     if (jid === undefined || host === undefined) return
+    if (connection.isManaged) {
+      connection.sendStanza(`<r xmlns='${NS_SM}'/>`)
+      return
+    }
     const id = `edge-${hub.ports.random.id()}`
     connection.sendStanza(`<iq from='${host.wire}' to='${jid.wire}' type='get' id='${id}'><ping xmlns='urn:xmpp:ping'/></iq>`)
   }
@@ -431,6 +494,16 @@ function features(content: string): string {
 
 function payloadElement(name: string, payload: string): string {
   return payload === '' ? `<${name} xmlns='${NS_SASL}'/>` : `<${name} xmlns='${NS_SASL}'>${payload}</${name}>`
+}
+
+/** A request to resume, or undefined when it is none. */
+function readResume(frame: Frame): SmResume | undefined {
+  try {
+    return SmResume.decode(frame.toElement())
+  } catch (error) {
+    if (error instanceof CodecError) return undefined
+    throw error
+  }
 }
 
 function isPreAuthIq(frame: Frame): boolean {

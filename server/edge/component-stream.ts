@@ -105,13 +105,7 @@ export class ComponentStream implements StreamService {
       return
     }
     metrics.auth('component-success')
-    connection.jid = domain
-    connection.core = core
-    connection.stage = 'bound'
-    connection.negotiation = undefined
-    this.#hub.relax(connection)
-    connection.setLimits(this.#hub.componentLimits)
-    connection.sendControl('<handshake/>')
+    connection.becomeBound(domain, core, this.#hub.componentLimits, '<handshake/>')
     ports.log.info('component-connected', { domain: domain.toString(), address: connection.address })
   }
 

@@ -64,6 +64,11 @@ export abstract class Connection implements HubMember {
   streamId = ''
   /** Whom the peer says it is, as it goes into our header. */
   peer: string | undefined
+  /**
+   * The client asked for stream management (XEP-0198), or resumed: the core counts its stanzas in both directions, so
+   * nothing may be answered or sent past it.
+   */
+  isManaged = false
   /** State that ends with the negotiation. */
   negotiation: Negotiation | undefined = new Negotiation()
   protected isHeaderSent = false
@@ -223,6 +228,31 @@ export abstract class Connection implements HubMember {
   /** A stanza from the core. */
   deliver(wire: string): void {
     if (this.stage === 'bound') this.sendStanza(wire)
+    else if (this.negotiation !== undefined) this.keepEarly(this.negotiation, wire)
+  }
+
+  /** The core knows of the session before we have its answer, and may deliver at once: that goes behind the answer. */
+  private keepEarly(negotiation: Negotiation, wire: string): void {
+    negotiation.early ??= []
+    negotiation.early.push(wire)
+    negotiation.earlyBytes += wire.length
+    if (negotiation.earlyBytes > this.service.outputBytesMax()) this.overflow()
+  }
+
+  /** Stanzas flow from now on, after `first`: what the peer has to know before them. */
+  becomeBound(jid: Jid, core: MemberId, limits: XmlLimits, first: string): void {
+    const early = this.negotiation?.early
+    this.jid = jid
+    this.core = core
+    this.stage = 'bound'
+    this.negotiation = undefined
+    this.hub.relax(this)
+    this.setLimits(limits)
+    this.sendStanza(first)
+    for (const wire of early ?? []) {
+      if (!this.isOpen) return
+      this.sendStanza(wire)
+    }
   }
 
   /** The peer does not read what it is sent. */

@@ -20,8 +20,7 @@ import type { HubPorts } from './hub.ts'
 import { Listeners } from './listeners.ts'
 import type { BoundListener } from './listeners.ts'
 import type { Stage } from './stages.ts'
-import { isStreamErrorCondition } from './stream-wire.ts'
-import type { StreamFault } from './stream-wire.ts'
+import { faultOf } from './stream-wire.ts'
 import { TcpConnection } from './tcp-connection.ts'
 import { TlsAcceptor } from './tls-acceptor.ts'
 
@@ -150,7 +149,7 @@ class RunningEdge implements Edge {
         this.#hub.connections.get(edgeMessage.conn)?.deliver(edgeMessage.wire)
         return
       case 'close-stream':
-        this.#hub.connections.get(edgeMessage.conn)?.closeByCore(faultOf(edgeMessage.condition, edgeMessage.text))
+        this.#hub.connections.get(edgeMessage.conn)?.closeByCore(faultOf(edgeMessage))
         return
       case 'host-info-changed':
         this.#hub.forgetHosts()
@@ -211,11 +210,3 @@ class RunningEdge implements Edge {
 
 /** How often a drain looks whether it is done. */
 const DRAIN_LOOK_MS = 50
-
-/** '' is an end in order; `see-other-host` has the host in its text; what RFC 6120 does not define is `undefined-condition`. */
-function faultOf(condition: string, text: string | undefined): StreamFault | undefined {
-  if (condition === '') return undefined
-  if (condition === 'see-other-host') return text === undefined ? { condition: 'reset' } : { condition, otherHost: text }
-  const known = isStreamErrorCondition(condition) ? condition : 'undefined-condition'
-  return text === undefined ? { condition: known } : { condition: known, text }
-}

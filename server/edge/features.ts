@@ -3,7 +3,7 @@ import { channelBindingTypesFor, mechanismsFor } from '@rollcall/stream'
 import type { SaslContext } from '@rollcall/stream'
 import type { HostInfo } from '../protocol/messages.ts'
 import type { EdgeConfig } from './config.ts'
-import { NS_BIND, NS_SASL, NS_SESSION, NS_TLS } from './stream-wire.ts'
+import { NS_BIND, NS_SASL, NS_SESSION, NS_SM, NS_TLS } from './stream-wire.ts'
 
 /** RFC 6120 §5.3.1; when TLS is required nothing else is offered. */
 export function tlsFeature(isRequired: boolean): string {
@@ -28,11 +28,14 @@ export function authFeatures(context: SaslContext, info: HostInfo, config: EdgeC
   return wire + info.featuresBeforeAuth + limitsFeature(config.limits.preAuthElementBytesMax, config.timeouts.negotiationMs)
 }
 
-/** Resource binding (RFC 6120 §7), the session of old (RFC 3921 §3, a no-op), what modules add, limits. */
-export function boundFeatures(info: HostInfo, config: EdgeConfig): string {
+/**
+ * Resource binding (RFC 6120 §7), the session of old (RFC 3921 §3, a no-op), stream management (XEP-0198 §2) where the
+ * transport has no such thing of its own, what modules add, limits.
+ */
+export function boundFeatures(info: HostInfo, config: EdgeConfig, isManageable: boolean): string {
   const idleMs = config.timeouts.idleMs
   return `<bind xmlns='${NS_BIND}'/><session xmlns='${NS_SESSION}'><optional/></session>`
-    + info.featuresAfterAuth + limitsFeature(config.limits.stanzaBytesMax, idleMs)
+    + (isManageable ? `<sm xmlns='${NS_SM}'/>` : '') + info.featuresAfterAuth + limitsFeature(config.limits.stanzaBytesMax, idleMs)
 }
 
 /** XEP-0478: what we accept, and the silence after which we look for a sign of life; 0 means never. */

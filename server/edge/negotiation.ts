@@ -18,6 +18,10 @@ export class Negotiation {
   /** Who has authenticated: a bare JID. */
   account: Jid | undefined
   isAnonymous = false
+  /** Delivered by the core before its answer that binds the resource came: wire strings for after that answer. */
+  early: string[] | undefined
+  /** Bytes of them. */
+  earlyBytes = 0
   /** TLS was started: no second time. */
   hasUpgraded = false
 

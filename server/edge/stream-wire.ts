@@ -12,6 +12,7 @@ export const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls'
 export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
 export const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind'
 export const NS_SESSION = 'urn:ietf:params:xml:ns:xmpp-session'
+export const NS_SM = 'urn:xmpp:sm:3'
 export const NS_COMPONENT = 'jabber:component:accept'
 export const NS_FRAMING = 'urn:ietf:params:xml:ns:xmpp-framing'
 
@@ -39,15 +40,28 @@ export interface StreamFault {
   readonly text?: string
   /** The other host of `see-other-host` (RFC 6120 §4.9.3.19), as `host` or `host:port`. */
   readonly otherHost?: string
+  /** Wire string of an application-specific condition (RFC 6120 §4.9.4). */
+  readonly detail?: string
+}
+
+/**
+ * What a core says about the end of a stream: '' is an end in order; `see-other-host` has the host in its text; what RFC 6120
+ * does not define is `undefined-condition`.
+ */
+export function faultOf({ condition, text, detail }: { condition: string; text?: string; detail?: string }): StreamFault | undefined {
+  if (condition === '') return undefined
+  if (condition === 'see-other-host') return text === undefined ? { condition: 'reset' } : { condition, otherHost: text }
+  const known = isStreamErrorCondition(condition) ? condition : 'undefined-condition'
+  return { condition: known, ...(text === undefined ? {} : { text }), ...(detail === undefined ? {} : { detail }) }
 }
 
 /** `<stream:error/>`; `declarations` is put on it where no stream header declares the prefix. */
-export function streamErrorWire({ condition, text, otherHost }: StreamFault, declarations = ''): string {
+export function streamErrorWire({ condition, text, otherHost, detail = '' }: StreamFault, declarations = ''): string {
   const value = condition === 'see-other-host' ? escapeText(otherHost ?? '') : ''
   const open = `<${condition} xmlns='${NS_STREAM_ERRORS}'`
   const element = value === '' ? `${open}/>` : `${open}>${value}</${condition}>`
   const explanation = text === undefined || text === '' ? '' : `<text xmlns='${NS_STREAM_ERRORS}' xml:lang='en'>${escapeText(text)}</text>`
-  return `<stream:error${declarations}>${element}${explanation}</stream:error>`
+  return `<stream:error${declarations}>${element}${explanation}${detail}</stream:error>`
 }
 
 /** What our own header says (RFC 6120 §4.7). All but `to` is ours. */

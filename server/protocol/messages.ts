@@ -11,6 +11,7 @@
 import type { Jid } from '@rollcall/jid'
 import type { SessionOrigin } from '@rollcall/module-api'
 import type { Stanza } from '@rollcall/stanza'
+import type { XmlElement } from '@rollcall/xml'
 import type { LoginMessage } from './login-messages.ts'
 
 export const PROTOCOL_VERSION = 1
@@ -25,6 +26,24 @@ export interface ClientStanza {
   readonly kind: 'client-stanza'
   readonly conn: ConnId
   readonly stanza: Stanza
+}
+/**
+ * A first-level element of a bound client that is no stanza, such as those of stream management (XEP-0198). In order with
+ * the client's stanzas; what answers it is delivered.
+ */
+export interface ClientNonza {
+  readonly kind: 'client-nonza'
+  readonly conn: ConnId
+  readonly element: XmlElement
+}
+/**
+ * The edge handled a stanza of a bound client itself, and this is what the client is to get: an answer's wire string, or ''.
+ * Sent for connections with stream management, whose stanzas are counted in both directions by the core.
+ */
+export interface ClientAnswered {
+  readonly kind: 'client-answered'
+  readonly conn: ConnId
+  readonly wire: string
 }
 /** The stream ended: by the client's close tag or by a lost connection. */
 export interface ClientClosed {
@@ -127,6 +146,23 @@ export type BindReply =
   | { readonly isBound: true; readonly jid: Jid }
   | { readonly isBound: false; readonly condition: 'bad-request' | 'conflict' | 'not-allowed' | 'resource-constraint'; readonly text?: string }
 
+/** Resumption instead of binding (XEP-0198 §5). Reply `ResumeReply`; what the client missed is delivered, in order, to `conn`. */
+export interface ResumeSession {
+  readonly kind: 'resume'
+  readonly account: Jid
+  readonly previousId: string
+  readonly handled: number
+  readonly conn: ConnId
+  readonly origin: SessionOrigin
+}
+export type ResumeReply =
+  /** `wire`: `<resumed/>`, to be sent before anything that is delivered. */
+  | { readonly isResumed: true; readonly jid: Jid; readonly wire: string }
+  /** `wire`: `<failed/>`; the client may still bind. */
+  | { readonly isResumed: false; readonly wire: string }
+  /** The stream is to end with this error. */
+  | { readonly isResumed: false; readonly fault: Omit<CloseStream, 'kind' | 'conn'> }
+
 /** An iq before authentication (XEP-0077). Reply: the answering stanza's wire string. */
 export interface PreAuthIqMessage {
   readonly kind: 'pre-auth-iq'
@@ -155,6 +191,8 @@ export interface CloseStream {
   readonly conn: ConnId
   readonly condition: string
   readonly text?: string
+  /** Wire string of an application-specific condition (RFC 6120 §4.9.4). */
+  readonly detail?: string
 }
 export interface HostInfoChanged {
   readonly kind: 'host-info-changed'
@@ -175,9 +213,9 @@ export interface RouteBroadcast {
 }
 
 export type EdgeToCore =
-  | ClientStanza | ClientClosed | ComponentStanza | ComponentClosed
+  | ClientStanza | ClientNonza | ClientAnswered | ClientClosed | ComponentStanza | ComponentClosed
   | GetHostInfo | GetScramKeys | VerifyPassword | ReportAuth | CheckLockout | UpgradeKeys | CreateAnonymous
-  | BindSession | PreAuthIqMessage | RegisterComponent
+  | BindSession | ResumeSession | PreAuthIqMessage | RegisterComponent
 export type CoreToEdge = Deliver | CloseStream | HostInfoChanged
 export type CoreToCore = RouteStanza | RouteBroadcast
 export type ServerMessage = EdgeToCore | LoginMessage | CoreToEdge | CoreToCore

@@ -71,7 +71,7 @@ export interface Session {
    * flow, and what a holder sends stands there.
    */
   hold(): SessionHold
-  /** Ends the stream with an error (RFC 6120 §4.9.3), for instance `conflict`. */
+  /** Ends the session, by the end of this turn, and its stream with an error (RFC 6120 §4.9.3), for instance `conflict`. */
   close(condition: string, text?: string): void
 }
 
