@@ -24,6 +24,7 @@ export const HOST = 'verona.example'
 
 const READY_TIMEOUT_MS = 30_000
 const READY_POLL_MS = 50
+const READY_REQUEST_MS = 2_000
 const STOP_TIMEOUT_MS = 15_000
 const IMPORT_TIMEOUT_MS = 30_000
 const REPORTED_LOG_LINES = 60
@@ -120,8 +121,11 @@ class ServerProcess implements RollcallProcess {
   }
 
   async start(): Promise<void> {
-    const child = spawn(process.execPath, this.#command('start'), { env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, this.#command('start'), {
+      env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'], detached: true,
+    })
     this.#child = child
+    process.once('exit', () => killGroup(child))
     this.#output = collectOutput(child)
     await this.#ready(child)
   }
@@ -136,8 +140,10 @@ class ServerProcess implements RollcallProcess {
   }
 
   async kill(): Promise<void> {
-    this.#child?.kill('SIGKILL')
-    if (this.#child !== undefined) await ended(this.#child, STOP_TIMEOUT_MS)
+    const child = this.#child
+    if (child === undefined) return
+    killGroup(child)
+    await ended(child, STOP_TIMEOUT_MS)
   }
 
   logTail(lines = REPORTED_LOG_LINES): string {
@@ -154,17 +160,27 @@ class ServerProcess implements RollcallProcess {
   }
 
   #command(...words: readonly string[]): string[] {
-    return [join(repositoryRoot, 'interop', 'run-server.ts'), ...words, '--config', this.#configFile, '--data', join(this.folder, 'data')]
+    return [join(repositoryRoot, 'tools', 'rollcall.mjs'), ...words, '--config', this.#configFile, '--data', join(this.folder, 'data')]
   }
 
   async #ready(child: ChildProcess): Promise<void> {
     const deadline = Date.now() + READY_TIMEOUT_MS
     while (Date.now() < deadline) {
       if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}:\n${this.logTail()}`)
-      if (await answers(`http://127.0.0.1:${this.ports.http}/`)) return
+      if (await answers(`http://127.0.0.1:${this.ports.admin}/readyz`)) return
       await sleep(READY_POLL_MS)
     }
     throw new Error(`the server was not ready within ${READY_TIMEOUT_MS} ms:\n${this.logTail()}`)
+  }
+}
+
+/** Ends a server for good. The command may have handed over to another Node, so it leads a process group, which is ended. */
+function killGroup({ pid, exitCode, signalCode }: ChildProcess): void {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It ended in this moment.
   }
 }
 
@@ -196,8 +212,9 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 
 async function answers(url: string): Promise<boolean> {
   try {
-    await (await fetch(url, { signal: AbortSignal.timeout(2_000) })).arrayBuffer()
-    return true
+    const response = await fetch(url, { signal: AbortSignal.timeout(READY_REQUEST_MS) })
+    await response.arrayBuffer()
+    return response.ok
   } catch {
     return false
   }

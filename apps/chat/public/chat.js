@@ -1,6 +1,8 @@
 // Starts Converse.js against the server that served this page. While the demo is on, `chat.json` names accounts, and
 // `?as=romeo` logs in as one of them, so that two windows are two people.
 
+import converse from './converse/converse.min.js'
+
 /** Where the page stands, which may be below a path of a reverse proxy. */
 const base = new URL('.', location.href)
 
@@ -11,7 +13,12 @@ async function readSettings() {
 }
 
 function showDemo(demo, current) {
-  document.getElementById('demo').hidden = false
+  const bar = document.getElementById('demo')
+  bar.hidden = false
+  // The bar takes as many lines as the window is narrow; the rest is the chat's (chat.css).
+  new ResizeObserver(() => {
+    document.documentElement.style.setProperty('--demo-height', `${bar.offsetHeight}px`)
+  }).observe(bar)
   document.getElementById('demo-text').textContent = 'Open two windows, one for each account:'
   const nav = document.getElementById('demo-accounts')
   for (const { localpart } of demo.accounts) {
@@ -29,6 +36,19 @@ function showDemo(demo, current) {
   off.append(code, ' in the config file.')
 }
 
+/** In place of Converse.js's own footer, which loads pictures of its sponsors from their sites. */
+class Footer extends HTMLElement {
+  connectedCallback() {
+    const link = document.createElement('a')
+    link.href = 'https://conversejs.org'
+    link.target = '_blank'
+    link.rel = 'noopener noreferrer'
+    link.textContent = 'Converse.js'
+    this.replaceChildren('This page is ', link, ', an open source XMPP client.')
+  }
+}
+customElements.define('converse-footer', Footer)
+
 const settings = await readSettings()
 const wanted = new URLSearchParams(location.search).get('as')
 const account = settings.demo?.accounts.find(({ localpart }) => localpart === wanted)
@@ -41,7 +61,7 @@ const login = account
   ? { jid: `${account.localpart}@${settings.host}`, password: account.password, auto_login: true, nickname: account.localpart }
   : {}
 
-window.converse.initialize({
+await converse.initialize({
   view_mode: 'fullscreen',
   authentication: 'login',
   assets_path: new URL('converse/', base).pathname,
@@ -52,6 +72,10 @@ window.converse.initialize({
   allow_registration: settings.isRegistrationOpen,
   allow_url_history_change: false,
   reuse_scram_keys: false,
+  show_self_in_roster: false,
+  // End-to-end encryption publishes its keys by PEP (XEP-0163), which the server does not have yet.
+  // Reactions fail while the list of emojis is still loading (Converse.js 14.0).
+  blacklisted_plugins: ['converse-omemo', 'converse-omemo-views', 'converse-reactions', 'converse-reaction-views'],
   // Each window is its own client: the demo has two people in one browser.
   keepalive: !account,
   persistent_store: account ? 'sessionStorage' : 'localStorage',
