@@ -1,4 +1,9 @@
-/** The database thread: opens the file, executes batches as they come, makes backups beside them, closes. */
+/**
+ * The database thread: opens the file, executes batches as they come, makes backups beside them, closes.
+ *
+ * A step of a backup runs on another thread, over the same connection. Nothing else may use the connection meanwhile, or
+ * either of the two fails now and then; so while a backup is made, batches wait for the pause after its present step.
+ */
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { backup } from 'node:sqlite'
@@ -20,13 +25,14 @@ function syncPath(path: string): void {
   }
 }
 
-async function backUp(database: Database, path: string): Promise<void> {
+/** `pause` is called after each step: the only moments at which others may use the connection. */
+async function backUp(database: Database, path: string, pause: () => void): Promise<void> {
   if (existsSync(path)) throw new StorageError('conflict', `${path} exists: a backup never overwrites`)
   if (!existsSync(dirname(path))) throw new StorageError('io', `the folder ${dirname(path)} of the backup does not exist`)
   const partial = `${path}.partial`
   rmSync(partial, { force: true })
   try {
-    await backup(database.connection, partial, { rate: BACKUP_STEP_PAGES })
+    await backup(database.connection, partial, { rate: BACKUP_STEP_PAGES, progress: pause })
     syncPath(partial)
     // Only a whole copy ever has the name that was asked for.
     renameSync(partial, path)
@@ -50,9 +56,23 @@ function main(): void {
   }
   const engine = new Engine(database)
   let backups: Promise<void> = Promise.resolve()
+  let isBackingUp = false
+  const waiting: Cell[][] = []
+  const runWaiting = (): void => {
+    for (const batch of waiting.splice(0)) port.postMessage(engine.run(batch))
+  }
+  const makeBackup = async (path: string): Promise<void> => {
+    isBackingUp = true
+    try {
+      await backUp(database, path, runWaiting)
+    } finally {
+      isBackingUp = false
+      runWaiting()
+    }
+  }
   const startBackup = (serial: number, path: string): void => {
     backups = backups
-      .then(() => backUp(database, path))
+      .then(() => makeBackup(path))
       .then(
         () => report({ tell: 'backup', serial }),
         (error: unknown) => report({ tell: 'backup', serial, error: toWireError(error) }),
@@ -65,7 +85,11 @@ function main(): void {
     port.close()
   }
   port.on('message', (message: Cell[] | Control) => {
-    if (Array.isArray(message)) return port.postMessage(engine.run(message))
+    if (Array.isArray(message)) {
+      waiting.push(message)
+      if (!isBackingUp) runWaiting()
+      return
+    }
     if (message.ask === 'backup') return startBackup(message.serial, message.path)
     void closeAfter(backups)
   })
