@@ -102,7 +102,8 @@ export class ClientStream implements StreamService {
   #acceptAgain(connection: Connection, negotiation: Negotiation, { host, from }: CheckedOpening): void {
     if (connection.host === undefined || !connection.host.equals(host)) {
       connection.fail({ condition: 'host-unknown', text: 'authenticated for another host' })
-    } else if (from !== undefined && negotiation.account !== undefined && !from.bareEquals(negotiation.account)) {
+    } else if (from !== undefined && from.localpart !== '' && negotiation.account !== undefined && !from.bareEquals(negotiation.account)) {
+      // COMPAT(XML::Stream, that is sendxmpp): it sends the name of its machine, which claims to be nobody.
       connection.fail({ condition: 'invalid-from' })
     } else if (negotiation.hostInfo !== undefined) {
       connection.open()

@@ -146,6 +146,15 @@ test('after authentication host and sender stay what they were', async () => {
   }
 })
 
+test('a sender that is no account, such as the name of the machine that sendxmpp sends, is passed over', async () => {
+  const client = await dial(rig.port('client'))
+  client.send(OPEN + plainAuth())
+  await client.read(/<success[^>]*>/)
+  client.send(OPEN.replace(`to='${HOST}'`, `to='${HOST}' from='localhost'`))
+  await client.read(/<bind /)
+  client.destroy()
+})
+
 /** The connection number of the client that bound last. */
 async function bindOf(client: Promise<RawClient>): Promise<{ readonly client: RawClient; readonly conn: number }> {
   const bound = await client
