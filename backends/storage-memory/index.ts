@@ -28,6 +28,7 @@ const parse = (text: string): Json => JSON.parse(text) as Json
 
 /** A backend whose data lives as long as the object; `close` then `open` keeps it, as a restart of a real one would. */
 export class MemoryStorage implements StorageBackend {
+  readonly isSearchable = true
   #isOpen = false
   readonly #keyvals: ByOwner<string> = new Map()
   readonly #maps: ByOwner<Map<string, string>> = new Map()

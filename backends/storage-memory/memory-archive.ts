@@ -1,5 +1,5 @@
 /** One owner's archive in memory: an array in order of append. Linear on purpose: it is what the fast ones are compared with. */
-import { StorageError } from '@rollcall/ports'
+import { StorageError, wordsOf } from '@rollcall/ports'
 import type { ArchiveEntry, ArchivePage, ArchiveQuery, Json } from '@rollcall/ports'
 
 interface Row {
@@ -7,6 +7,8 @@ interface Row {
   readonly at: number
   readonly with: string
   readonly text: string
+  /** What a search finds it by. */
+  readonly words: string
 }
 
 export class MemoryArchive {
@@ -26,7 +28,7 @@ export class MemoryArchive {
 
   append(entry: ArchiveEntry<Json>, text: string): void {
     this.#ids.add(entry.id)
-    this.#rows.push({ id: entry.id, at: entry.at, with: entry.with, text })
+    this.#rows.push({ id: entry.id, at: entry.at, with: entry.with, text, words: (entry.text ?? '').normalize('NFC').toLowerCase() })
   }
 
   delete(ids: readonly string[]): void {
@@ -44,12 +46,14 @@ export class MemoryArchive {
     const until = query.before === undefined ? this.#rows.length : this.#indexOf(query.before)
     for (const id of query.ids ?? []) this.#indexOf(id)
     const ids = query.ids && new Set(query.ids)
+    const words = query.text === undefined ? undefined : wordsOf(query.text)
     return this.#rows.slice(from, until).filter(
       row =>
         (query.with === undefined || row.with === query.with) &&
         (query.start === undefined || row.at >= query.start) &&
         (query.end === undefined || row.at <= query.end) &&
-        (ids === undefined || ids.has(row.id)),
+        (ids === undefined || ids.has(row.id)) &&
+        (words === undefined || (words.length > 0 && words.every(word => row.words.includes(word)))),
     )
   }
 

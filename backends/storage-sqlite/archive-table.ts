@@ -4,7 +4,7 @@
  * See `migrations.ts` for `high` and `late_max`, which make the order of append searchable by time. Per archive the id, the
  * last `high` and `late_max` are kept in memory (bounded), so that an append is one insert and no read.
  */
-import { StorageError } from '@rollcall/ports'
+import { StorageError, wordsOf } from '@rollcall/ports'
 import type { ArchiveQuery } from '@rollcall/ports'
 import type { Database } from './database.ts'
 import type { SmallTables } from './small-tables.ts'
@@ -44,7 +44,7 @@ export class ArchiveTable {
     this.#heads.clear()
   }
 
-  append(store: string, owner: string, id: string, at: number, peer: string, value: string): void {
+  append(store: string, owner: string, id: string, at: number, peer: string, value: string, text?: string): void {
     const head = this.#find(store, owner) ?? this.#create(store, owner)
     const high = Math.max(head.high, at)
     // First the bound, which may be too wide but never too narrow, then the entry: if the insert fails, nothing is wrong.
@@ -52,9 +52,14 @@ export class ArchiveTable {
       this.#database.prepare('UPDATE archive SET late_max = ? WHERE id = ?').run(high - at, head.archive)
       head.lateMax = high - at
     }
-    this.#database
+    const { lastInsertRowid } = this.#database
       .prepare('INSERT INTO entry (archive, id, at, high, peer, value) VALUES (?, ?, ?, ?, ?, ?)')
       .run(head.archive, id, at, high, peer, value)
+    if (text !== undefined) {
+      this.#database
+        .prepare('INSERT INTO entry_text (rowid, place, words) VALUES (?, ?, ?)')
+        .run(lastInsertRowid, placeOf(head.archive), text)
+    }
     head.high = high
   }
 
@@ -87,7 +92,8 @@ export class ArchiveTable {
     const where = this.#where(store, owner, query)
     if (!where) return '[true]'
     const direction = query.isBackward ? 'DESC' : 'ASC'
-    const sql = `SELECT id, at, peer, value ${where.sql} ORDER BY high ${direction}, seq ${direction} LIMIT ?`
+    const order = query.text === undefined ? `high ${direction}, seq ${direction}` : `entry_text.rowid ${direction}`
+    const sql = `SELECT id, at, peer, value ${where.sql} ORDER BY ${order} LIMIT ?`
     // One more than asked for tells whether there are more.
     const rows = this.#database.prepare(sql).all(...where.values, query.limit + 1) as unknown as [string, number, string, string][]
     const isComplete = rows.length <= query.limit
@@ -112,11 +118,9 @@ export class ArchiveTable {
     const before = filter.before === undefined ? undefined : find(filter.before)
     const among = filter.ids?.map(id => find(id).seq)
     if (!head) return undefined
-    const index = filter.with === undefined ? 'entry_order' : 'entry_peer'
-    const where: Where = {
-      sql: `FROM entry ${among ? 'NOT INDEXED' : `INDEXED BY ${index}`} WHERE archive = ?`,
-      values: [head.archive],
-    }
+    const words = filter.text === undefined ? undefined : wordsOf(filter.text)
+    if (words?.length === 0) return undefined
+    const where = words === undefined ? this.#inOrder(head, filter) : searched(head, words)
     let { sql } = where
     const add = (condition: string, value: string | number | undefined): void => {
       if (value === undefined) return
@@ -128,12 +132,19 @@ export class ArchiveTable {
     const high = Math.min(before?.high ?? Infinity, filter.end === undefined ? Infinity : filter.end + head.lateMax)
     add('high >= ?', low > -Infinity ? low : undefined)
     add('high <= ?', high < Infinity ? high : undefined)
-    add('seq > ?', after?.seq)
-    add('seq < ?', before?.seq)
+    // A search goes by the rowid of the words, which is the entry's `seq`.
+    const seq = words === undefined ? 'seq' : 'entry_text.rowid'
+    add(`${seq} > ?`, after?.seq)
+    add(`${seq} < ?`, before?.seq)
     add('at >= ?', filter.start)
     add('at <= ?', filter.end)
     add('seq IN (SELECT value FROM json_each(?))', among && JSON.stringify(among))
     return { sql, values: where.values }
+  }
+
+  #inOrder(head: Head, filter: Filter): Where {
+    const index = filter.with === undefined ? 'entry_order' : 'entry_peer'
+    return { sql: `FROM entry ${filter.ids ? 'NOT INDEXED' : `INDEXED BY ${index}`} WHERE archive = ?`, values: [head.archive] }
   }
 
   #position(head: Head | undefined, id: string): Position {
@@ -162,5 +173,17 @@ export class ArchiveTable {
     if (this.#heads.size >= HEADS_MAX) this.#heads.clear()
     this.#heads.set(key, head)
     return head
+  }
+}
+
+/** The word that stands for an archive in the index of words. */
+const placeOf = (archive: number): string => `archive${archive}`
+
+/** Entries with all these words: the list of the archive meets the lists of the words. */
+function searched(head: Head, words: readonly string[]): Where {
+  const terms = [`place : "${placeOf(head.archive)}"`, ...words.map(word => `words : "${word}"`)]
+  return {
+    sql: 'FROM entry_text CROSS JOIN entry ON entry.seq = entry_text.rowid WHERE entry_text MATCH ? AND archive = ?',
+    values: [terms.join(' AND '), head.archive],
   }
 }

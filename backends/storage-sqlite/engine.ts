@@ -55,7 +55,7 @@ class Reader {
 
 /** Cells after the code, by call (writes are walked) and by operation. */
 const CALL_CELLS = [0, 2, 3, 3, 2, 3, 3, 3, 3, 4] as const
-const OP_CELLS = [3, 2, 4, 3, 6, 3, 3, 4, 1] as const
+const OP_CELLS = [3, 2, 4, 3, 6, 3, 3, 4, 1, 7] as const
 
 /** Operations of one changing statement, which SQLite makes atomic by itself: alone in a call they need no savepoint. */
 const ONE_STATEMENT: ReadonlySet<number> = new Set([OP.keyvalSet, OP.keyvalDelete, OP.mapSet, OP.mapDelete, OP.archiveAppend, OP.counterAdd])
@@ -196,6 +196,8 @@ export class Engine {
         return this.#tables.mapDelete(store, reader.text(), reader.text())
       case OP.archiveAppend:
         return this.#archive.append(store, reader.text(), reader.text(), reader.number(), reader.text(), reader.text())
+      case OP.archiveAppendText:
+        return this.#archive.append(store, reader.text(), reader.text(), reader.number(), reader.text(), reader.text(), reader.text())
       case OP.archiveDelete:
         return this.#archive.delete(store, reader.text(), JSON.parse(reader.text()) as string[])
       case OP.archiveClear:

@@ -68,6 +68,7 @@ const toError = ({ code, message }: WireError): StorageError => new StorageError
 const orUndefined = (cell: Cell): Json | undefined => (cell === null ? undefined : (JSON.parse(cell as string) as Json))
 
 export class SqliteStorage implements StorageBackend {
+  readonly isSearchable = true
   readonly #options: SqliteOptions
   readonly #queueOpsMax: number
   readonly #meters: Meters | undefined

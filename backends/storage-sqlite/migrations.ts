@@ -10,6 +10,9 @@
  * - `high` is the greatest `at` of the archive up to and including the entry. It never falls, so (archive, high, seq) is both
  *   the order of append and searchable by time. `late_max` is the greatest `high - at` of the archive: an entry at or before
  *   T has `high <= T + late_max`, so an upper bound in time is a bound in the index too, though wall clocks step back.
+ * - `entry_text` has the words of entries that came with a text, by the entry's `seq`, and not the texts themselves.
+ *   `place` is one word that names the archive: a search intersects its list with those of the words, and both are in
+ *   the order of append, so that it costs what the archive has of these words and not what everybody has.
  */
 export const APPLICATION_ID = 0x526f_6c6c
 
@@ -39,5 +42,11 @@ export const migrations: readonly string[] = [
   CREATE UNIQUE INDEX entry_id ON entry (archive, id);
   CREATE INDEX entry_order ON entry (archive, high);
   CREATE INDEX entry_peer ON entry (archive, peer, high);
+  `,
+  `
+  CREATE VIRTUAL TABLE entry_text USING fts5(
+    place, words, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'
+  );
+  CREATE TRIGGER entry_text_gone AFTER DELETE ON entry BEGIN DELETE FROM entry_text WHERE rowid = old.seq; END;
   `,
 ]

@@ -54,6 +54,8 @@ export const OP = {
   counterAdd: 7,
   /** owner */
   ownerDelete: 8,
+  /** store, owner, id, at, with, value text, text to search */
+  archiveAppendText: 9,
 } as const
 
 /** Status cells of a reply: `failed` is followed by the error as JSON text (`WireError`). */
@@ -96,7 +98,11 @@ export function encodeOp(cells: Cell[], op: WriteOp): void {
       cells.push(OP.mapDelete, op.store, op.owner, op.key)
       return
     case 'archive-append':
-      cells.push(OP.archiveAppend, op.store, op.owner, op.entry.id, op.entry.at, op.entry.with, jsonText(op.entry.value))
+      cells.push(
+        op.entry.text === undefined ? OP.archiveAppend : OP.archiveAppendText,
+        op.store, op.owner, op.entry.id, op.entry.at, op.entry.with, jsonText(op.entry.value),
+      )
+      if (op.entry.text !== undefined) cells.push(op.entry.text)
       return
     case 'archive-delete':
       cells.push(OP.archiveDelete, op.store, op.owner, JSON.stringify(op.ids))

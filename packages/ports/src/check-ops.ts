@@ -33,11 +33,17 @@ export function checkWriteOps(ops: readonly WriteOp[]): void {
       case 'archive-append':
         checkText(op.entry.id, 'archive id')
         checkText(op.entry.with, 'archive with')
+        if (op.entry.text !== undefined) checkText(op.entry.text, 'archive text')
         checkInteger(op.entry.at, 'archive time')
         break
       default:
     }
   }
+}
+
+/** Words of a text, as searches take them: letters and digits in a row, without case. */
+export function wordsOf(text: string): string[] {
+  return text.normalize('NFC').toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? []
 }
 
 /** Throws `TypeError` unless `limit` is a non-negative integer: an unbounded read is never what a caller means. */

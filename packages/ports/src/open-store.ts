@@ -40,6 +40,7 @@ function openMap(backend: StorageBackend, store: string): MapStore<unknown> {
 
 function openArchive(backend: StorageBackend, store: string): Archive<unknown> {
   return {
+    isSearchable: backend.isSearchable === true,
     append: (owner, entry) =>
       backend.write([{ op: 'archive-append', store, owner, entry: entry as ArchiveEntry<Json> }]),
     query: (owner, query): Promise<ArchivePage<unknown>> => backend.archiveQuery(store, owner, query),

@@ -59,6 +59,8 @@ export interface ArchiveEntry<V> {
   /** Text of the bare JID on the other side; '' when it does not matter. */
   readonly with: string
   readonly value: V
+  /** What a search finds the entry by; queries do not give it back. Ignored by backends that do not search. */
+  readonly text?: string
 }
 export interface ArchiveQuery {
   readonly with?: string
@@ -69,6 +71,11 @@ export interface ArchiveQuery {
   readonly after?: string
   readonly before?: string
   readonly ids?: readonly string[]
+  /**
+   * Entries whose `text` has every word of this one, in any order, case ignored; whether parts of words match is the
+   * backend's affair. A query without any word matches nothing. `TypeError` where the backend does not search.
+   */
+  readonly text?: string
   readonly limit: number
   /** The last `limit` matching entries instead of the first; the page is still in archive order. */
   readonly isBackward?: boolean
@@ -79,6 +86,8 @@ export interface ArchivePage<V> {
   readonly isComplete: boolean
 }
 export interface Archive<V> {
+  /** Whether the backend searches texts. */
+  readonly isSearchable: boolean
   /** Rejects with `StorageError('conflict')` when the owner's archive has an entry with this id. */
   append(owner: Owner, entry: ArchiveEntry<V>): Promise<void>
   query(owner: Owner, query: ArchiveQuery): Promise<ArchivePage<V>>
@@ -130,6 +139,8 @@ export class StorageError extends Error {
 
 /** What a backend implements; modules get the typed stores above, made from it by `openStore`. */
 export interface StorageBackend {
+  /** Archives can be searched by text. */
+  readonly isSearchable?: boolean
   open(): Promise<void>
   close(): Promise<void>
   write(ops: readonly WriteOp[]): Promise<void>

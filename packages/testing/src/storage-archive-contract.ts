@@ -45,6 +45,7 @@ function select(entries: readonly Letter[], filter: Filter): Letter[] {
 export function archiveRules(subject: StorageSubject): void {
   pageRules(subject)
   removalRules(subject)
+  searchRules(subject)
   modelRule(subject)
 }
 
@@ -130,6 +131,64 @@ function removalRules(subject: StorageSubject): void {
     assert.equal(await idsOf(store, { limit: 9 }), '')
     await store.append(juliet, { id: 'id-1', at: 5, with: '', value: 'again' })
     assert.equal(await idsOf(store, { limit: 9, end: 5 }), '1')
+  })
+}
+
+function searchRules(subject: StorageSubject): void {
+  const texts = ['Wherefore art thou Romeo?', 'Romeo, doff thy name', 'Ich bin\u2019s: Örtlichkeit', 'no text at all', 'ROMEO \u0416\u0443\u043b\u044c\u0435\u0442\u0442\u0430', '"words : place" AND']
+  const write = async (store: Archive<string>): Promise<void> => {
+    await Promise.all(texts.map((text, index) =>
+      store.append(juliet, { id: `id-${index}`, at: index * 10, with: peers[index % 3]!, value: text, ...(index === 3 ? {} : { text }) })))
+    await store.append('romeo@montague.example', { id: 'id-9', at: 5, with: '', value: '', text: texts[0]! })
+  }
+
+  test('a backend that searches finds entries by their words; one that does not says so', async () => {
+    const store = openStore(subject.backend, letters)
+    assert.equal(store.isSearchable, subject.backend.isSearchable === true)
+    if (!store.isSearchable) return assert.rejects(store.query(juliet, { text: 'romeo', limit: 9 }), TypeError)
+    await write(store)
+    assert.equal(await idsOf(store, { text: 'romeo', limit: 9 }), '0 1 4')
+    assert.equal(await idsOf(store, { text: 'Romeo THOU', limit: 9 }), '0')
+    assert.equal(await idsOf(store, { text: 'name, romeo!', limit: 9 }), '1')
+    assert.equal(await idsOf(store, { text: 'text', limit: 9 }), '')
+    assert.equal(await idsOf(store, { text: 'örtlichkeit', limit: 9 }), '2')
+    assert.equal(await idsOf(store, { text: '\u0436\u0443\u043b\u044c\u0435\u0442\u0442\u0430', limit: 9 }), '4')
+    assert.equal(await idsOf(store, { text: 'place AND', limit: 9 }), '5')
+    assert.equal(await idsOf(store, { text: '"?!"', limit: 9 }), '')
+    assert.equal(await idsOf(store, { text: '', limit: 9 }), '')
+    assert.deepEqual((await store.query(juliet, { text: 'doff', limit: 9 })).entries, [{ id: 'id-1', at: 10, with: peers[1], value: texts[1] }])
+  })
+
+  test('a search combines with every other filter, pages in order of append, and forgets what is deleted', async () => {
+    const store = openStore(subject.backend, letters)
+    if (!store.isSearchable) return
+    await write(store)
+    assert.equal(await idsOf(store, { text: 'romeo', limit: 1 }), '0')
+    assert.equal(await idsOf(store, { text: 'romeo', limit: 1, isBackward: true }), '4')
+    assert.equal(await idsOf(store, { text: 'romeo', limit: 9, after: 'id-0' }), '1 4')
+    assert.equal(await idsOf(store, { text: 'romeo', limit: 9, before: 'id-4', isBackward: true }), '0 1')
+    assert.equal(await idsOf(store, { text: 'romeo', limit: 9, with: peers[1]! }), '1 4')
+    assert.equal(await idsOf(store, { text: 'romeo', limit: 9, start: 10, end: 10 }), '1')
+    assert.equal(await idsOf(store, { text: 'romeo', limit: 9, ids: ['id-4', 'id-5'] }), '4')
+    assert.equal(await store.count(juliet, { text: 'romeo' }), 3)
+    await store.delete(juliet, ['id-1'])
+    await store.clear(juliet, 5)
+    assert.equal(await idsOf(store, { text: 'romeo', limit: 9 }), '4')
+    await subject.restart()
+    const again = openStore(subject.backend, letters)
+    assert.equal(await idsOf(again, { text: 'romeo', limit: 9 }), '4')
+    await subject.backend.write([{ op: 'owner-delete', owner: juliet }])
+    await again.append(juliet, { id: 'id-7', at: 1, with: '', value: '', text: 'juliet' })
+    assert.equal(await idsOf(again, { text: 'romeo', limit: 9 }), '')
+    assert.equal(await idsOf(again, { text: 'juliet', limit: 9 }), '7')
+  })
+
+  test('an entry with a text that conflicts leaves nothing behind', async () => {
+    const store = openStore(subject.backend, letters)
+    if (!store.isSearchable) return
+    await store.append(juliet, { id: 'id-0', at: 1, with: '', value: '', text: 'romeo' })
+    await assert.rejects(store.append(juliet, { id: 'id-0', at: 1, with: '', value: '', text: 'tybalt' }), { code: 'conflict' })
+    assert.equal(await idsOf(store, { text: 'tybalt', limit: 9 }), '')
   })
 }
 
