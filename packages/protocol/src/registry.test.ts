@@ -18,7 +18,7 @@ function isCodec(value: unknown): value is AnyCodec {
 const shared: Readonly<Record<string, readonly string[]>> = {
   '{urn:ietf:params:xml:ns:xmpp-bind}bind': ['Bind', 'BindFeature'],
   '{urn:xmpp:bind:0}bind': ['Bind2Feature', 'Bind2Request'],
-  '{jabber:x:data}x': ['ContactAddresses', 'DataForm'],
+  '{jabber:x:data}x': ['ContactAddresses', 'DataForm', 'PushSummary'],
 }
 
 describe('every declared element', () => {
