@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { HOST, useServer } from '../harness.ts'
+import { runProgram } from '../processes.ts'
+
+const accounts = [
+  { localpart: 'romeo', password: 'call me but love', contacts: ['juliet'] },
+  { localpart: 'juliet', password: 'balcony' },
+]
+
+/** Only slixmpp judges the certificate: these clients know the server by its address, which is not in it. */
+const transports = [
+  ['STARTTLS (xmpp:)', 'client', (port: number) => `xmpp://127.0.0.1:${port}`],
+  ['direct TLS (xmpps:, XEP-0368)', 'clientTls', (port: number) => `xmpps://127.0.0.1:${port}`],
+  ['WebSocket (RFC 7395)', 'http', (port: number) => `ws://127.0.0.1:${port}/ws`],
+] as const
+
+describe('@xmpp/client', () => {
+  const server = useServer({ accounts })
+
+  for (const [title, port, serviceOf] of transports) {
+    it(`two clients see each other and chat over ${title}`, async () => {
+      const passwords = accounts.map(({ password }) => password)
+      const args = [join(import.meta.dirname, 'xmpp-js-chat.ts'), serviceOf(server.ports[port]), ...passwords]
+      const env = { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: '0' }
+      const { code, stdout, stderr } = await runProgram(process.execPath, args, { env, timeoutMs: 30_000 })
+      assert.equal(code, 0, stderr)
+      assert.deepEqual(JSON.parse(stdout), {
+        addresses: [`romeo@${HOST}/js`, `juliet@${HOST}/js`], contact: `juliet@${HOST}`, status: 'Ay me',
+        there: 'by yonder blessed moon ☾ <&>', back: 'O, swear not by the moon', gone: `juliet@${HOST}/js`,
+      })
+    })
+  }
+})
