@@ -15,6 +15,8 @@ export class DeliveredStanza {
   readonly at: number
   /** Everybody who got it. */
   readonly recipients: readonly LocalSession[]
+  /** It went on to others when all who got it had ended. */
+  isHandedOn = false
 
   constructor(stanza: Stanza, wire: string, at: number, recipients: readonly LocalSession[]) {
     this.stanza = stanza

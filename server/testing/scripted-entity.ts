@@ -11,26 +11,34 @@ import { fromWire, parseElement, parseText } from '@rollcall/xml'
 import type { XmlElement } from '@rollcall/xml'
 
 const NS_CLIENT = 'jabber:client'
+const ACK_REQUEST = "<r xmlns='urn:xmpp:sm:3'/>"
 
 export class ScriptedEntity {
   readonly conn: number
+  /** The edge that it is connected to. */
+  readonly edge: string
   /** Of a client, once bound. */
   jid!: Jid
   /** Of a component; '' for a client. */
   domain = ''
   /** Condition of the stream error that ended the connection, '' for a clean end; undefined while it lives. */
   closed: string | undefined = undefined
+  /** What else that error held, as a wire string. */
+  closeDetail = ''
+  /** How often the server asked for an acknowledgement (XEP-0198 §4); those requests are not among what is received. */
+  ackRequests = 0
   readonly #received: string[] = []
   readonly #send: (xml: string) => void
   readonly #settle: () => Promise<void>
 
-  constructor(conn: number, send: (xml: string) => void, settle: () => Promise<void>) {
+  constructor(conn: number, edge: string, send: (xml: string) => void, settle: () => Promise<void>) {
     this.conn = conn
+    this.edge = edge
     this.#send = send
     this.#settle = settle
   }
 
-  /** Sends one stanza (text; `jabber:client` is assumed). */
+  /** Sends one stanza, or another first-level element (text; `jabber:client` is assumed). */
   send(xml: string): void {
     this.#send(xml)
   }
@@ -95,11 +103,18 @@ export class ScriptedEntity {
 
   /** Called by the test host. */
   receive(wire: string): void {
-    this.#received.push(wire)
+    if (wire === ACK_REQUEST) this.ackRequests++
+    else this.#received.push(wire)
   }
 
-  close(condition: string): void {
+  /** As `receive`, for what an edge sends before everything that was delivered already. */
+  receiveFirst(wire: string): void {
+    this.#received.unshift(wire)
+  }
+
+  close(condition: string, detail = ''): void {
     this.closed = condition
+    this.closeDetail = detail
   }
 
   #compare(wire: string, xml: string): void {

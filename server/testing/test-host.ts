@@ -4,7 +4,7 @@
  * Scripted clients speak XML over the bus exactly as an edge would, so that what a wire script shows is what a client
  * sees. Time is a `FakeClock`, storage is in memory, ids come from a seed.
  */
-import { defaultLimits, latin1ToBytes, parseElement, scanDocument } from '@rollcall/xml'
+import { defaultLimits, latin1ToBytes, parseElement, parseText, scanDocument } from '@rollcall/xml'
 import type { XmlElement } from '@rollcall/xml'
 import { jidOf, parseJid, parseJidWire } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
@@ -13,14 +13,19 @@ import type { Bus, StorageBackend } from '@rollcall/ports'
 import { StanzaError, stanzaFromFrame } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import { FakeClock, recordingLog, recordingMetrics, SeededRandom } from '@rollcall/testing'
-import type { RecordingLog } from '@rollcall/testing'
+import type { RecordingLog, RecordingMetrics } from '@rollcall/testing'
 import { createLocalBus } from '../../backends/bus-local/index.ts'
 import { MemoryStorage } from '../../backends/storage-memory/index.ts'
-import { defaultCoreLimits } from '../core/config.ts'
+import { defaultCoreLimits, defaultStreamManagement } from '../core/config.ts'
+import type { CoreLimits, StreamManagementConfig } from '../core/config.ts'
 import { createCore } from '../core/core.ts'
 import type { Core } from '../core/core.ts'
 import type { CredentialStore } from '../core/account-ports.ts'
-import type { BindReply, CoreToEdge, HostInfo, ServerMessage } from '../protocol/messages.ts'
+import { defaultAuthConfig, LoginClients } from '../core/auth/index.ts'
+import { HostSecrets } from '../core/auth/host-secrets.ts'
+import type { FinishLogin, LoginFinished } from '../protocol/login-messages.ts'
+import { nodeCrypto } from '../runtime/crypto.ts'
+import type { BindReply, CoreToEdge, HostInfo, ResumeReply, ServerMessage } from '../protocol/messages.ts'
 import { nodeHasher } from '../runtime/hasher.ts'
 import { singleMember } from '../protocol/placement.ts'
 import { ScriptedEntity } from './scripted-entity.ts'
@@ -35,8 +40,17 @@ export interface TestHostOptions {
   readonly hosts?: readonly string[]
   readonly admins?: readonly string[]
   readonly contacts?: Readonly<Record<string, readonly string[]>>
+  /** What differs from the defaults. */
+  readonly limits?: Partial<CoreLimits>
+  readonly streamManagement?: Partial<StreamManagementConfig>
   /** Shared to restart a server on the same data. */
   readonly storage?: StorageBackend
+}
+
+export interface Bind2Client extends Partial<Pick<FinishLogin, 'agent' | 'method' | 'tokenMechanism'>> {
+  readonly tag?: string
+  /** Elements for `<bind/>`. */
+  readonly requests?: readonly string[]
 }
 
 export const TEST_HOST = 'capulet.example'
@@ -44,33 +58,53 @@ export const TEST_HOST = 'capulet.example'
 let starts = 0
 
 const CORE = 'core'
-const EDGE = 'edge'
+/** Two edges: a client may come back on another than it left. */
+const EDGES = ['edge', 'edge-2'] as const
+
+export interface ResumeWish {
+  readonly previousId: string
+  readonly handled: number
+  /** Default: the first. */
+  readonly edge?: (typeof EDGES)[number]
+}
 
 export class TestHost {
   readonly core: Core
   readonly clock: FakeClock
   readonly log: RecordingLog
+  readonly metrics: RecordingMetrics
   readonly storage: StorageBackend
   readonly host: string
   /** What `ServerControl` was asked for. */
   readonly controlCalls: string[]
-  readonly #bus: Bus<ServerMessage>
+  readonly #buses: ReadonlyMap<string, Bus<ServerMessage>>
   readonly #entities = new Map<number, ScriptedEntity>()
   #nextConn = 1
   #messageCount = 0
 
-  private constructor(core: Core, bus: Bus<ServerMessage>, parts: Pick<TestHost, 'clock' | 'log' | 'storage' | 'host' | 'controlCalls'>) {
+  private constructor(core: Core, buses: readonly Bus<ServerMessage>[], parts: Pick<TestHost, 'clock' | 'log' | 'metrics' | 'storage' | 'host' | 'controlCalls'>) {
     this.core = core
     this.clock = parts.clock
     this.log = parts.log
     this.storage = parts.storage
     this.host = parts.host
     this.controlCalls = parts.controlCalls
-    this.#bus = bus
-    bus.attach({
-      receive: (_from, message) => this.#receive(message as CoreToEdge),
-      answer: () => Promise.reject(new Error('A test edge is asked nothing')),
-    })
+    this.metrics = parts.metrics
+    this.#buses = new Map(buses.map((bus) => [bus.memberId, bus]))
+    for (const bus of buses) {
+      bus.attach({
+        receive: (_from, message) => this.#receive(message as CoreToEdge),
+        answer: () => Promise.reject(new Error('A test edge is asked nothing')),
+      })
+    }
+  }
+
+  get #bus(): Bus<ServerMessage> {
+    return this.#busOf(EDGES[0])
+  }
+
+  #busOf(edge: string): Bus<ServerMessage> {
+    return this.#buses.get(edge) as Bus<ServerMessage>
   }
 
   static async start(options: TestHostOptions): Promise<TestHost> {
@@ -79,30 +113,38 @@ export class TestHost {
     const clock = new FakeClock()
     const random = new SeededRandom(++starts)
     const log = recordingLog()
+    const metrics = recordingMetrics()
     const hub = createLocalBus({ clock, log })
     const bus = hub.member<ServerMessage>(CORE)
     const storage = options.storage ?? new MemoryStorage()
     await storage.open()
     const controlCalls: string[] = []
     const credentials = memoryCredentials((options.accounts ?? []).map((localpart) => jidOf(localpart, host)))
+    const clients = new LoginClients({
+      storage, clock, log, crypto: nodeCrypto, metrics: recordingMetrics(), config: defaultAuthConfig.clients,
+      secrets: new HostSecrets(storage, nodeCrypto, new Set(hosts)), passwordVersion: () => Promise.resolve(0),
+    })
     const core = await createCore({
       config: {
         hosts, admins: options.admins ?? [], contacts: options.contacts ?? {},
-        limits: defaultCoreLimits, modules: options.options ?? {},
+        limits: { ...defaultCoreLimits, ...options.limits }, modules: options.options ?? {},
+        streamManagement: { ...defaultStreamManagement, ...options.streamManagement },
       },
       software: { name: 'Rollcall', version: '0.0.0-test' },
       modules: options.modules,
       bus,
       placement: singleMember(CORE),
-      storage, clock, random, log, metrics: recordingMetrics(), hasher: nodeHasher, credentials,
-      auth: { answer: () => undefined },
+      storage, clock, random, log, metrics, hasher: nodeHasher, credentials,
+      auth: { answer: (message) => (message.kind === 'finish-login' ? clients.finish(message) : undefined) },
+      clients,
       control: {
         shutdown: (delayMs) => { controlCalls.push(`shutdown ${delayMs}`) },
         reload: () => Promise.resolve(void controlCalls.push('reload')),
       },
     })
     bus.attach(core.service)
-    return new TestHost(core, hub.member<ServerMessage>(EDGE), { clock, log, storage, host, controlCalls })
+    const buses = EDGES.map((edge) => hub.member<ServerMessage>(edge))
+    return new TestHost(core, buses, { clock, log, metrics, storage, host, controlCalls })
   }
 
   /** Binds a resource as a client that has authenticated would. Sends nothing else: no roster get, no presence. */
@@ -125,6 +167,42 @@ export class TestHost {
     await this.settle()
     entity.clear()
     return entity
+  }
+
+  /** Resumes a session (XEP-0198 §5); what answers the request is the first thing received, and `jid` is set on success. */
+  async resume(localpart: string, { previousId, handled, edge = EDGES[0] }: ResumeWish, host = this.host): Promise<ScriptedEntity> {
+    const conn = this.#nextConn++
+    const entity = this.#entity(conn, edge)
+    const origin = { transport: 'tcp', address: '127.0.0.1', isSecure: true } as const
+    const request = { kind: 'resume', account: jidOf(localpart, host), previousId, handled, conn, origin } as const
+    const reply = (await this.#busOf(edge).request(CORE, request, 10_000)) as ResumeReply
+    if (reply.isResumed) entity.jid = reply.jid
+    if ('wire' in reply) entity.receiveFirst(reply.wire)
+    else entity.close(reply.fault.condition, reply.fault.detail)
+    await this.settle()
+    return entity
+  }
+
+  /** Logs in as a client with SASL2 and Bind 2 does; the second is what stands in `<bound/>`, the third its token. */
+  async bind2(localpart: string, wish: Bind2Client = {}): Promise<readonly [ScriptedEntity, readonly XmlElement[], string | undefined]> {
+    const conn = this.#nextConn++
+    const entity = this.#entity(conn)
+    const account = jidOf(localpart, this.host)
+    const { method = 'password', agent, tokenMechanism, tag = '', requests = [] } = wish
+    const login = { kind: 'finish-login', account, method, ...(agent && { agent }), ...(tokenMechanism && { tokenMechanism }) } as const
+    const { clientId, token } = (await this.#bus.request(CORE, login, 10_000)) as LoginFinished
+    const origin = { transport: 'tcp', address: '127.0.0.1', isSecure: true, method, ...(clientId && { clientId }) } as const
+    const bind2 = { tag, requests: requests.map((xml) => parseElement(xml, 'jabber:client')) }
+    const request = { kind: 'bind', account, resourcepart: '', conn, origin, isAnonymous: false, bind2 } as const
+    const reply = (await this.#bus.request(CORE, request, 10_000)) as BindReply
+    if (!reply.isBound) throw new Error(`Not bound: ${reply.condition}`)
+    entity.jid = reply.jid
+    return [entity, reply.results ?? [], token?.text]
+  }
+
+  /** What Bind 2 can turn on. */
+  async bind2Features(host = this.host): Promise<readonly string[]> {
+    return ((await this.#bus.request(CORE, { kind: 'host-info', host }, 10_000)) as HostInfo).bind2Features
   }
 
   /** Connects an external component: the whole domain is one scripted entity, so it serves as "the remote server". */
@@ -156,10 +234,16 @@ export class TestHost {
     return parseElement(reply as string, 'jabber:client')
   }
 
+  /** An edge answered a stanza of a client with stream management by itself. */
+  async answeredByEdge(entity: ScriptedEntity, xml: string): Promise<void> {
+    this.#busOf(entity.edge).send(CORE, { kind: 'client-answered', conn: entity.conn, wire: xml })
+    await this.settle()
+  }
+
   /** Ends a connection as the edge would report it. */
   async disconnect(entity: ScriptedEntity, reason: 'closed' | 'lost' = 'closed'): Promise<void> {
     const kind = entity.domain === '' ? 'client-closed' : 'component-closed'
-    this.#bus.send(CORE, kind === 'client-closed' ? { kind, conn: entity.conn, reason } : { kind, conn: entity.conn })
+    this.#busOf(entity.edge).send(CORE, kind === 'client-closed' ? { kind, conn: entity.conn, reason } : { kind, conn: entity.conn })
     await this.settle()
   }
 
@@ -184,25 +268,29 @@ export class TestHost {
   async stop(): Promise<void> {
     await this.settle()
     await this.core.stop()
-    await this.#bus.close()
+    for (const bus of this.#buses.values()) await bus.close()
   }
 
-  #entity(conn: number): ScriptedEntity {
-    const entity = new ScriptedEntity(conn, (xml) => this.#send(entity, xml), () => this.settle())
+  #entity(conn: number, edge: string = EDGES[0]): ScriptedEntity {
+    const entity = new ScriptedEntity(conn, edge, (xml) => this.#send(entity, xml), () => this.settle())
     this.#entities.set(conn, entity)
     return entity
   }
 
   #send(entity: ScriptedEntity, xml: string): void {
-    const stanza = readStanza(xml, entity)
     this.#messageCount++
-    this.#bus.send(CORE, { kind: entity.domain === '' ? 'client-stanza' : 'component-stanza', conn: entity.conn, stanza })
+    if (!/^\s*<(?:message|presence|iq)\b/.test(xml)) {
+      this.#busOf(entity.edge).send(CORE, { kind: 'client-nonza', conn: entity.conn, element: parseText(xml.trim(), '') })
+      return
+    }
+    const stanza = readStanza(xml, entity)
+    this.#busOf(entity.edge).send(CORE, { kind: entity.domain === '' ? 'client-stanza' : 'component-stanza', conn: entity.conn, stanza })
   }
 
   #receive(message: CoreToEdge): void {
     this.#messageCount++
     if (message.kind === 'deliver') this.#entities.get(message.conn)?.receive(message.wire)
-    if (message.kind === 'close-stream') this.#entities.get(message.conn)?.close(message.condition)
+    if (message.kind === 'close-stream') this.#entities.get(message.conn)?.close(message.condition, message.detail)
   }
 }
 
