@@ -51,7 +51,7 @@ export function targetOf(fields: TargetFields): ServerTarget {
 /** A server of `compare`: `name=HOST:PORT[,pid=P+P][,pid-file=F+F][,domain=D][,tls=MODE]`. */
 export function parseServer(spec: string, shared: Pick<TargetFields, 'domain' | 'isOwned' | 'sources'>): ServerTarget {
   const [head = '', ...rest] = spec.split(',')
-  const [name = '', address = ''] = splitOnce(head)
+  const [name, address] = splitOnce(head)
   if (name === '' || address === '') throw usage(`${spec} does not begin with name=HOST:PORT`)
   const options = new Map(rest.map(splitOnce))
   for (const key of options.keys()) if (!['pid', 'pid-file', 'domain', 'tls'].includes(key)) throw usage(`${spec}: ${key} is unknown`)

@@ -12,7 +12,8 @@ import type { ViolationKind } from './violations.ts'
 // Romeo knows Juliet; Tybalt knows nobody. One client each, but romeo has two: 0 and 1; juliet 2; tybalt 3.
 const population = {
   ...populationFrom({ ...defaultProfile, users: 3, resourcesMean: 1 }, [
-    { name: 'romeo', password: 'pw', contacts: ['juliet'] }, { name: 'juliet', password: 'pw', contacts: ['romeo'] }, { name: 'tybalt', password: 'pw', contacts: [] },
+    { name: 'romeo', password: 'pw', contacts: ['juliet'] }, { name: 'juliet', password: 'pw', contacts: ['romeo'] },
+    { name: 'tybalt', password: 'pw', contacts: [] },
   ]),
   clientStarts: Uint32Array.of(0, 2, 3, 4), clientUsers: Uint32Array.of(0, 0, 1, 2), clientCount: 4,
 }

@@ -81,7 +81,7 @@ export class MessageChecker {
   bounced(source: number, target: number, sequence: number): void {
     const pair = this.pairs.find(target, source)
     if (pair >= 0 && sequence <= this.excusedTo[pair]!) this.bouncedCount++
-    else this.violations.add('message-error', () => `message ${sequence} of ${this.nameOf(source)} to ${this.nameOf(target)}, who is online, came back as an error`)
+    else this.violations.add('message-error', () => `message ${sequence} of ${this.nameOf(source)} to ${this.nameOf(target)}, who is online, came back`)
   }
 
   /** A client's session has ended: what was under way to it is excused. */

@@ -25,7 +25,7 @@ export class PairTable {
     }
     this.sources = new Uint32Array(this.starts[clientCount]!)
     for (let client = 0; client < clientCount; client++) {
-      fillRow(population, clientUsers[client]!, this.sources.subarray(this.starts[client]!, this.starts[client + 1]!))
+      fillRow(population, clientUsers[client]!, this.sources.subarray(this.starts[client], this.starts[client + 1]))
     }
   }
 

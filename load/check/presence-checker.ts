@@ -53,8 +53,8 @@ export class PresenceChecker {
     if (this.isUp[client] === 0) {
       this.isUp[client] = 1
       this.readyUs[client] = Infinity
-      this.last.fill(0, this.pairs.starts[client]!, this.pairs.starts[client + 1]!)
-      this.available.fill(0, this.pairs.starts[client]!, this.pairs.starts[client + 1]!)
+      this.last.fill(0, this.pairs.starts[client], this.pairs.starts[client + 1])
+      this.available.fill(0, this.pairs.starts[client], this.pairs.starts[client + 1])
     }
     return ++this.sequence[client]!
   }
@@ -103,7 +103,8 @@ export class PresenceChecker {
     if (pair < 0) return false
     this.deliveredCount++
     if (sequence > 0 && sequence < this.last[pair]!) {
-      this.violations.add('presence-out-of-order', () => `${this.nameOf(watcher)} got unavailable ${sequence} of ${this.nameOf(source)} after ${this.last[pair]}`)
+      const describe = (): string => `${this.nameOf(watcher)} got unavailable ${sequence} of ${this.nameOf(source)} after ${this.last[pair]}`
+      this.violations.add('presence-out-of-order', describe)
       return false
     }
     if (sequence > 0) this.last[pair] = sequence

@@ -95,7 +95,7 @@ function withoutRepetitions(users: number, bounds: Uint32Array, rows: Uint32Arra
   const starts = new Uint32Array(users + 1)
   let kept = 0
   for (let user = 0; user < users; user++) {
-    const row = rows.subarray(bounds[user]!, bounds[user + 1]!).sort()
+    const row = rows.subarray(bounds[user], bounds[user + 1]).sort()
     for (let at = 0; at < row.length; at++) {
       if (at > 0 && row[at] === row[at - 1]) continue
       rows[kept++] = row[at]!

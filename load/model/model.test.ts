@@ -73,7 +73,9 @@ describe('clients', () => {
     for (const receiver of [0, 77, population.clientCount - 1]) {
       const user = clientUsers[receiver]!
       const users = [user, ...graph.contacts.subarray(graph.starts[user], graph.starts[user + 1])].sort((a, b) => a - b)
-      const right = users.flatMap((contact) => Array.from({ length: clientStarts[contact + 1]! - clientStarts[contact]! }, (_, at) => clientStarts[contact]! + at))
+      const clientsOf = (contact: number): number[] =>
+        Array.from({ length: clientStarts[contact + 1]! - clientStarts[contact]! }, (_, at) => clientStarts[contact]! + at)
+      const right = users.flatMap(clientsOf)
       assert.deepEqual([...pairs.sources.subarray(pairs.starts[receiver], pairs.starts[receiver + 1])], right)
       for (const [at, source] of right.entries()) assert.equal(pairs.find(receiver, source), pairs.starts[receiver]! + at)
       const stranger = clientStarts.findIndex((_, other) => !users.includes(other))
@@ -182,7 +184,9 @@ describe('profiles', () => {
       [{ description: 5 }, /description must be text/],
       ['steady', /the profile must be a mapping/],
     ]
-    for (const [value, message] of wrong) assert.throws(() => readProfile(value, 'p.yaml'), (error) => error instanceof ProfileError && message.test(error.message))
+    for (const [value, message] of wrong) {
+      assert.throws(() => readProfile(value, 'p.yaml'), (error) => error instanceof ProfileError && message.test(error.message))
+    }
     assert.throws(() => loadProfile('unsteady'), /no profile unsteady; there are celebrity/)
     assert.throws(() => loadProfile('./absent.yaml'), ProfileError)
   })

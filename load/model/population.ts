@@ -71,7 +71,7 @@ export function populationFrom(profile: Profile, accounts: readonly Account[]): 
 /** The accounts that a population needs. */
 export function accountsOf({ names, passwords, graph }: Population): Account[] {
   return names.map((name, user) => {
-    const row = graph.contacts.subarray(graph.starts[user]!, graph.starts[user + 1]!)
+    const row = graph.contacts.subarray(graph.starts[user], graph.starts[user + 1])
     return { name, password: passwords[user]!, contacts: Array.from(row, (contact) => names[contact]!) }
   })
 }

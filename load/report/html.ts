@@ -13,7 +13,8 @@ const STYLE = `
   --c3: light-dark(#7e22ce, #b18cf0); --c4: light-dark(#a16207, #d9b13b); --c5: light-dark(#be185d, #ef7fb0); }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 1200px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.15rem; margin-top: 2rem } p { margin: .2rem 0; color: var(--soft) }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums } td, th { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--faint); text-align: right }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+td, th { padding: .25rem .9rem .25rem 0; border-bottom: 1px solid var(--faint); text-align: right }
 td:first-child, th:first-child { text-align: left } .good { color: var(--c2) } .bad { color: var(--c1); font-weight: 600 }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 1rem } svg { width: 100%; height: auto }
 .grid { stroke: var(--faint) } .text { font-size: 11px; fill: var(--soft) } .title { font-size: 13px; font-weight: 600; fill: var(--ink) }

@@ -16,8 +16,9 @@ export function textReport(report: RunReport): string {
     table(figuresOf(report).map(({ label, text }) => [label, text])),
     '',
     ...report.phases.filter(({ name }) => name !== 'drain').flatMap((phase) => [operations(phase), '']),
-    `messages: ${count(counts.messagesSent)} sent, ${count(counts.messagesDelivered)} delivered (${count(counts.messagesLate)} after their session), `
-      + `${count(counts.messagesBounced)} returned, ${count(counts.messagesExcused)} lost with their session, ${count(counts.messagesSkipped)} had nobody to go to`,
+    `messages: ${count(counts.messagesSent)} sent, ${count(counts.messagesDelivered)} delivered, ${count(counts.messagesLate)} of them after their session, `
+      + `${count(counts.messagesBounced)} returned, ${count(counts.messagesExcused)} lost with their session, `
+      + `${count(counts.messagesSkipped)} had nobody to go to`,
     `presences: ${count(counts.presencesDelivered)} delivered, ${count(counts.presencesCoalesced)} coalesced, `
       + `${count(counts.presencesRedundant)} redundant while logging in; slow readers disconnected: ${count(counts.slowReadersDropped)}`,
     ...tallies('VIOLATIONS', report.violations),
@@ -32,7 +33,7 @@ export function textReport(report: RunReport): string {
 export function comparison(reports: readonly RunReport[]): string {
   const columns = reports.map((report) => figuresOf(report))
   const header = ['', ...reports.map(({ server }) => server.name)]
-  const rows = (columns[0] ?? []).map(({ label }, row) => [label, ...columns.map((figures) => figures[row]!.text)])
+  const rows = (columns[0] ?? []).map(({ label }, row) => [label].concat(columns.map((figures) => figures[row]!.text)))
   return `${table([header, ...rows])}\n`
 }
 

@@ -85,6 +85,21 @@ describe('a run against a server that does one thing wrong', { concurrency: 18 }
     assert.deepEqual(found(report), {})
   })
 
+  it('does the same things again for the same seed, and others for another', async () => {
+    const [first, again, other] = await Promise.all([5, 5, 6].map(async (seed) => (await runAgainst('none', { seed })).server.sent))
+    let compared = 0
+    let differing = 0
+    for (const [sender, targets] of first!) {
+      // What is due in the last turn may fall on either side of the end.
+      const length = Math.min(targets.length, again!.get(sender)?.length ?? 0)
+      assert.deepEqual(targets.slice(0, length), again!.get(sender)?.slice(0, length) ?? [])
+      compared += length
+      if (targets.slice(0, length).join() !== other!.get(sender)?.slice(0, length).join()) differing++
+    }
+    assert.ok(compared > 50, `${compared} messages compared`)
+    assert.ok(differing > 5, `${differing} senders differ between seeds`)
+  })
+
   it('gives up when nobody can log in', async () => {
     await assert.rejects(runAgainst('login-refused'), (error) => error instanceof LoadError && /not-authorized/.test(error.message))
   })

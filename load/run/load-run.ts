@@ -219,7 +219,8 @@ export class LoadRun implements ClientHost {
     for (const [place, client] of order.entries()) this.agenda.add(this.traffic.nowUs + place * gapUs, client * KINDS + KIND.start)
     this.turn()
     const timeoutMs = (order.length * gapUs) / 1000 + limits.rampTimeoutMs
-    const isIn = await this.waitFor(timeoutMs, () => !this.isLive || this.isHopeless || (this.agenda.size === 0 && this.inFlight === 0 && this.queue.length === 0))
+    const isAllIn = (): boolean => this.agenda.size === 0 && this.inFlight === 0 && this.queue.length === 0
+    const isIn = await this.waitFor(timeoutMs, () => !this.isLive || this.isHopeless || isAllIn())
     if (this.isHopeless) throw new LoadError(`nobody can log in: ${this.failures.list()[0]?.examples[0] ?? ''}`)
     if (!isIn) this.failures.add('login-late', () => `the first logins took more than ${Math.round(timeoutMs / 1000)} s`)
     // Presence of the last ones is still being delivered; it belongs to the logins.

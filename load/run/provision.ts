@@ -5,7 +5,7 @@
 import { defaultLimits, escapeAttribute, escapeText, StreamFramer } from '@rollcall/xml'
 import type { Frame, FrameSink } from '@rollcall/xml'
 import type { Population } from '../model/population.ts'
-import { Client } from '../wire/client.ts'
+import { Client, streamHeader } from '../wire/client.ts'
 import type { ClientHost } from '../wire/client.ts'
 import { Outbox } from '../wire/outbox.ts'
 import type { KeyCache } from '../wire/scram.ts'
@@ -133,7 +133,7 @@ class Registration implements FrameSink {
   }
 
   private openStream(): void {
-    this.socket?.write(`<?xml version='1.0'?><stream:stream to='${this.endpoint.domain}' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>`)
+    this.socket?.write(streamHeader(this.endpoint.domain))
   }
 
   private request(): void {
@@ -197,8 +197,8 @@ class Befriender implements ClientHost {
   }
 
   private async finish(): Promise<number> {
-    const { names } = this.population
-    if (this.agreed < this.asked * 2) this.problem(`${this.asked * 2 - this.agreed} of ${this.asked * 2} subscriptions of ${names.length} users were not agreed on`)
+    const open = this.asked * 2 - this.agreed
+    if (open > 0) this.problem(`${open} of ${this.asked * 2} subscriptions were not agreed on`)
     for (const client of this.clients) client.logout(`<presence type='unavailable'/>`)
     await this.until(() => this.clients.every(({ phase }) => phase === 0))
     for (const client of this.clients) client.cut()

@@ -112,7 +112,7 @@ export class Traffic {
       return
     }
     const user = this.population.clientUsers[target]!
-    const isAlone = this.population.clientStarts[user + 1]! - this.population.clientStarts[user]! === 1
+    const isAlone = this.population.clientStarts[user + 1] === this.population.clientStarts[user]! + 1
     const to = isToBare && isAlone ? this.bareWires[user]! : this.fullWires[target]!
     const sequence = this.messages.next(this.pairs.find(target, sender.index))
     const head = `${sequence} ${Math.round(dueUs)} ${Math.round(this.nowUs)} ${target} `

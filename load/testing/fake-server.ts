@@ -40,6 +40,8 @@ export class FakeServer {
   /** The fault still to be done; becomes `none` when it has been. */
   fault: Fault
   messageCount = 0
+  /** Whom each sender has written to, in order. */
+  readonly sent = new Map<string, string[]>()
   presenceCount = 0
   held: { readonly pair: string; readonly deliver: () => void } | undefined
   /** Watcher and contact between whom presence is dropped. */
@@ -86,12 +88,13 @@ export class FakeServer {
     const wire = `<message from='${from.jid}' to='${to}' type='chat' id='${frame.attribute('id') ?? ''}'>${frame.contentWire()}</message>`
     const pair = `${from.jid} ${to}`
     this.messageCount++
+    this.sent.set(from.jid, [...(this.sent.get(from.jid) ?? []), to])
     if (this.isDue('message-dropped', this.messageCount)) return
     if (this.isDue('message-doubled', this.messageCount)) target.write(wire)
-    if (this.isDue('message-from-another', this.messageCount)) return void target.write(wire.replace(from.jid, target.jid))
+    if (this.isDue('message-from-another', this.messageCount)) return target.write(wire.replace(from.jid, target.jid))
     if (this.isDue('message-to-another', this.messageCount)) {
       const other = [...this.available.keys()].find((user) => user !== name && user !== from.name && !this.areContacts(user, from.name))
-      return void this.sessionsOf(other ?? '')[0]?.write(wire)
+      return this.sessionsOf(other ?? '')[0]?.write(wire)
     }
     if (this.isDue('message-returned', this.messageCount)) {
       return from.write(`<message from='${to}' to='${from.jid}' type='error' id='${frame.attribute('id') ?? ''}'><error type='cancel'/></message>`)
@@ -171,7 +174,8 @@ class Connection implements FrameSink {
     const features = this.name === ''
       ? `<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism></mechanisms>`
       : `<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>`
-    this.write(`<?xml version='1.0'?><stream:stream from='${DOMAIN}' id='s' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`)
+    const declarations = `xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'`
+    this.write(`<?xml version='1.0'?><stream:stream from='${DOMAIN}' id='s' version='1.0' ${declarations}>`)
     this.write(`<stream:features>${features}</stream:features>`)
   }
 

@@ -52,6 +52,11 @@ export interface ClientHost {
   ended(client: Client, reason: string | undefined): void
 }
 
+/** What a client opens a stream to `domain` with (RFC 6120 §4.7). */
+export function streamHeader(domain: string): string {
+  return `<?xml version='1.0'?><stream:stream to='${domain}' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>`
+}
+
 export class Client implements FrameSink {
   /** Number among the run's clients. */
   readonly index: number
@@ -187,8 +192,7 @@ export class Client implements FrameSink {
   private openStream(): void {
     if (this.phase === PHASE.off || this.phase === PHASE.closing) return
     this.phase = PHASE.features
-    const { domain } = this.host.endpoint
-    this.send(`<?xml version='1.0'?><stream:stream to='${domain}' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>`)
+    this.send(streamHeader(this.host.endpoint.domain))
   }
 
   private negotiate(frame: Frame): void {
@@ -240,15 +244,17 @@ export class Client implements FrameSink {
   private challenge(frame: Frame): void {
     const { exchange } = this
     if (exchange === undefined) return this.fail('a challenge that was not asked for')
-    exchange.respond(unbase64(frame.text())).then(
-      (response) => {
-        if (this.exchange === exchange) this.send(`<response xmlns='${NS.sasl}'>${base64(response)}</response>`)
-      },
-      (error: unknown) => {
-        if (this.exchange === exchange) this.fail(error instanceof Error ? error.message : String(error))
-      },
-    )
+    void this.respond(exchange, unbase64(frame.text()))
     return undefined
+  }
+
+  private async respond(exchange: ScramExchange, challenge: string): Promise<void> {
+    try {
+      const response = await exchange.respond(challenge)
+      if (this.exchange === exchange) this.send(`<response xmlns='${NS.sasl}'>${base64(response)}</response>`)
+    } catch (error) {
+      if (this.exchange === exchange) this.fail(error instanceof Error ? error.message : String(error))
+    }
   }
 
   private success(frame: Frame): void {
