@@ -34,7 +34,7 @@ export function plotSvg(plot: Plot): string {
   const x = linear(least(xs), most(xs), MARGIN.left, WIDTH - MARGIN.right)
   const top = Math.max(most(ys), 1e-9)
   const y = plot.isLogY === true
-    ? logarithmic(Math.max(leastPositive(ys), top / 1e6), top, HEIGHT - MARGIN.bottom, MARGIN.top)
+    ? logarithmic(Math.min(top, Math.max(leastPositive(ys), top / 1e6)), top, HEIGHT - MARGIN.bottom, MARGIN.top)
     : linear(0, top, HEIGHT - MARGIN.bottom, MARGIN.top)
   const yText = plot.yText ?? short
   const xText = plot.xText ?? short
