@@ -9,8 +9,8 @@ import { chatRoutes } from '../apps/chat/routes.ts'
 import { createLocalBus } from '../backends/bus-local/index.ts'
 import { MemoryStorage } from '../backends/storage-memory/index.ts'
 import { SqliteStorage } from '../backends/storage-sqlite/index.ts'
+import { waitingData } from '../modules/archive/user-data.ts'
 import { blockListData } from '../modules/blocking/user-data.ts'
-import { offlineData } from '../modules/offline/user-data.ts'
 import { privateXmlData } from '../modules/private-storage/user-data.ts'
 import { Roster, rosterRows, rosterStore } from '../modules/roster/port.ts'
 import { cardData } from '../modules/vcard/user-data.ts'
@@ -145,7 +145,7 @@ function userSections(core: Core, storage: StorageBackend, clock: Clock): UserSe
     'vcard': () => vcardSection(cardData(storage)),
     'private-storage': () => privateXmlSection(privateXmlData(storage)),
     'blocking': () => blockSection(blockListData(storage)),
-    'offline': () => offlineSection(offlineData(storage, clock, realRandom())),
+    'archive': () => offlineSection(waitingData(storage, clock, realRandom())),
   }
   const sections = core.modules.flatMap(({ name }) => (Object.hasOwn(byModule, name) ? [byModule[name]?.()] : []))
   return [...(roster === undefined ? [] : [rosterSection(roster)]), ...sections.filter((section) => section !== undefined)]

@@ -1,6 +1,8 @@
 // Every module of the server, by folder name. Generated from modules/*/module.ts by `npm run generate`: do not edit.
 
 import type { AnyModule } from '@rollcall/module-api'
+import archiveSearchModule from '../modules/archive-search/module.ts'
+import archiveModule from '../modules/archive/module.ts'
 import blockingModule from '../modules/blocking/module.ts'
 import capsModule from '../modules/caps/module.ts'
 import carbonsModule from '../modules/carbons/module.ts'
@@ -10,10 +12,10 @@ import delayModule from '../modules/delay/module.ts'
 import discoModule from '../modules/disco/module.ts'
 import entityTimeModule from '../modules/entity-time/module.ts'
 import lastActivityModule from '../modules/last-activity/module.ts'
-import offlineModule from '../modules/offline/module.ts'
 import pingModule from '../modules/ping/module.ts'
 import presenceModule from '../modules/presence/module.ts'
 import privateStorageModule from '../modules/private-storage/module.ts'
+import pushModule from '../modules/push/module.ts'
 import registrationModule from '../modules/registration/module.ts'
 import rosterModule from '../modules/roster/module.ts'
 import serviceAdminModule from '../modules/service-admin/module.ts'
@@ -22,6 +24,8 @@ import versionModule from '../modules/version/module.ts'
 
 /** Every module, sorted by folder name; which of them run is a matter of configuration. */
 export const modules: readonly AnyModule[] = [
+  archiveSearchModule,
+  archiveModule,
   blockingModule,
   capsModule,
   carbonsModule,
@@ -31,10 +35,10 @@ export const modules: readonly AnyModule[] = [
   discoModule,
   entityTimeModule,
   lastActivityModule,
-  offlineModule,
   pingModule,
   presenceModule,
   privateStorageModule,
+  pushModule,
   registrationModule,
   rosterModule,
   serviceAdminModule,

@@ -135,7 +135,10 @@ function removalRules(subject: StorageSubject): void {
 }
 
 function searchRules(subject: StorageSubject): void {
-  const texts = ['Wherefore art thou Romeo?', 'Romeo, doff thy name', 'Ich bin\u2019s: Örtlichkeit', 'no text at all', 'ROMEO \u0416\u0443\u043b\u044c\u0435\u0442\u0442\u0430', '"words : place" AND']
+  const texts = [
+    'Wherefore art thou Romeo?', 'Romeo, doff thy name', 'Ich bin\u2019s: Örtlichkeit', 'no text at all',
+    'ROMEO \u0416\u0443\u043b\u044c\u0435\u0442\u0442\u0430', '"words : place" AND',
+  ]
   const write = async (store: Archive<string>): Promise<void> => {
     await Promise.all(texts.map((text, index) =>
       store.append(juliet, { id: `id-${index}`, at: index * 10, with: peers[index % 3]!, value: text, ...(index === 3 ? {} : { text }) })))

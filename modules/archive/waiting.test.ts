@@ -1,4 +1,4 @@
-/** XEP-0160 and RFC 6121 §8.5.2.2 as wire scripts. */
+/** What waits for accounts: XEP-0160 and RFC 6121 §8.5.2.2 as wire scripts. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { AnyModule } from '@rollcall/module-api'
@@ -13,7 +13,8 @@ import type { ScriptedEntity } from '../../server/testing/scripted-entity.ts'
 import blocking from '../blocking/module.ts'
 import presence from '../presence/module.ts'
 import roster from '../roster/module.ts'
-import offline from './module.ts'
+import archive from './module.ts'
+import type { StoredPosition } from './delivery-position.ts'
 
 const JULIET = 'juliet@capulet.example'
 const ROMEO = 'romeo@montague.example/orchard'
@@ -22,8 +23,8 @@ let host: TestHost
 let romeo: ScriptedEntity
 
 async function open(options: Readonly<Record<string, unknown>> = {}, storage: StorageBackend = new MemoryStorage()): Promise<void> {
-  const modules: AnyModule[] = [roster, presence, blocking, offline]
-  host = await TestHost.start({ accounts: ['juliet', 'nurse'], modules, options: { offline: options }, storage })
+  const modules: AnyModule[] = [roster, presence, blocking, archive]
+  host = await TestHost.start({ accounts: ['juliet', 'nurse'], modules, options: { archive: options }, storage })
   romeo = await host.component('montague.example')
 }
 beforeEach(() => open())
@@ -39,7 +40,8 @@ function message(id: string, content = `<body>${id}</body>`, attributes = `to='$
 }
 
 function delayed(id: string, content = `<body>${id}</body>`, attributes = `to='${JULIET}' type='chat'`): string {
-  return message(id, `${content}<delay xmlns='urn:xmpp:delay' from='capulet.example' stamp='{any}'>Offline Storage</delay>`, attributes)
+  const delay = `<delay xmlns='urn:xmpp:delay' from='capulet.example' stamp='{any}'>Offline Storage</delay>`
+  return message(id, `${content}<stanza-id xmlns='urn:xmpp:sid:0' by='${JULIET}' id='{any}'/>${delay}`, attributes)
 }
 
 /** Ids of the messages among what an entity received. */
@@ -53,7 +55,20 @@ async function refusalOf(id: string): Promise<string | undefined> {
   return reply?.child('error')?.elements()[0]?.name
 }
 
-const storedCount = () => host.storage.archiveCount('offline_messages', JULIET, {})
+/** Messages in the log, whatever became of them. */
+async function storedCount(): Promise<number> {
+  return (await host.storage.archiveCount('archive', JULIET, {})) + (await host.storage.archiveCount('archive_waiting', JULIET, {}))
+}
+
+/** Received messages that are not delivered, as storage knows it. */
+async function waitingCount(): Promise<number> {
+  await host.advance(5000)
+  const page = await host.storage.archiveQuery('archive', JULIET, { limit: 1, isBackward: true })
+  const waiting = await host.storage.archiveQuery('archive_waiting', JULIET, { limit: 1, isBackward: true })
+  const last = [...page.entries, ...waiting.entries].map((entry) => (entry.value as number[])[1] as number)
+  const position = (await host.storage.keyvalGet('archive_positions', JULIET)) as unknown as StoredPosition | undefined
+  return Math.max(0, ...last) - (position?.number ?? 0) - (position?.ahead.length ?? 0)
+}
 
 describe('XEP-0160 §2: process flow', () => {
   it('stores what came meanwhile and delivers it in order, each with the time it came, and only once', async () => {
@@ -74,7 +89,7 @@ describe('XEP-0160 §2: process flow', () => {
     const chamber = await host.connect('juliet', 'chamber')
     chamber.send('<presence/>')
     assert.deepEqual(await messageIds(chamber), [])
-    assert.equal(await storedCount(), 0)
+    assert.equal(await waitingCount(), 0)
   })
 
   it('delivers the message as it came, with the host as the one that delayed it (XEP-0203)', async () => {
@@ -109,7 +124,7 @@ describe('XEP-0160 §2: process flow', () => {
     assert.deepEqual(await messageIds(juliet), [])
     juliet.send('<presence><priority>3</priority></presence>')
     assert.deepEqual(await messageIds(juliet), ['m1', 'm2'])
-    assert.equal(await storedCount(), 0)
+    assert.equal(await waitingCount(), 0)
   })
 
   it('a presence that is refused gets no messages', async () => {
@@ -152,7 +167,7 @@ describe('XEP-0160 §3: types of messages', () => {
     const hints = `<no-store xmlns='urn:xmpp:hints'/><store xmlns='urn:xmpp:hints'/>`
     romeo.send(message('m', `<body>O</body>${hints}`))
     assert.equal(await refusalOf('m'), 'service-unavailable')
-    assert.equal(await storedCount(), 0)
+    assert.equal(await waitingCount(), 0)
   })
 })
 
@@ -167,7 +182,7 @@ describe('order', () => {
     romeo.send(`<presence from='${ROMEO}' to='${JULIET}/balcony' type='unavailable' id='p'/>`)
     const ids = (await juliet.all()).slice(1).map((element) => element.attribute('id'))
     assert.deepEqual(ids, [...Array.from({ length: 120 }, (_, i) => `m${i}`), 'live1', 'live2', 'p'])
-    assert.equal(await storedCount(), 0)
+    assert.equal(await waitingCount(), 0)
   })
 
   it('two resources that come at the same time: the first gets every message, and nothing twice', async () => {
@@ -211,22 +226,22 @@ describe('order', () => {
 
 describe('limits', () => {
   it('XEP-0160 §2: a full queue refuses with service-unavailable, and takes again once it was fetched', async () => {
-    await reopen({ messagesMax: 2 })
+    await reopen({ waitingMessagesMax: 2 })
     for (const id of ['m1', 'm2', 'm3']) romeo.send(message(id))
     assert.equal(await refusalOf('m3'), 'service-unavailable')
     const juliet = await host.login('juliet')
     juliet.send(`<presence type='unavailable'/>`)
     romeo.send(message('m4'))
     await romeo.receivesNothing()
-    assert.equal(await storedCount(), 1)
+    assert.equal(await waitingCount(), 1)
   })
 
   it('counts bytes, also of what a restart found', async () => {
     const body = `<body>${'O'.repeat(400)}</body>`
-    await reopen({ bytesMax: 1024 })
+    await reopen({ waitingBytesMax: 1024 })
     romeo.send(message('m1', body))
     await host.settle()
-    await reopen({ bytesMax: 1024 }, host.storage)
+    await reopen({ waitingBytesMax: 1024 }, host.storage)
     romeo.send(message('m2', body))
     romeo.send(message('m3', body))
     assert.equal(await refusalOf('m3'), 'service-unavailable')
@@ -234,25 +249,24 @@ describe('limits', () => {
   })
 
   it('forgets what is older than the days given, at the account’s next use', async () => {
-    await reopen({ expiryDays: 1 })
+    await reopen({ waitingDays: 1 })
     romeo.send(message('m1'))
     await host.advance(86_400_000)
     romeo.send(message('m2'))
     await host.settle()
-    assert.equal(await storedCount(), 1)
     const juliet = await host.connect('juliet')
     juliet.send('<presence/>')
     assert.deepEqual(await messageIds(juliet), ['m2'])
   })
 
   it('does not deliver what grew too old while the account was in use', async () => {
-    await reopen({ expiryDays: 1 })
+    await reopen({ waitingDays: 1 })
     const juliet = await host.login('juliet', 'bot', '<presence><priority>-1</priority></presence>')
     romeo.send(message('m1'))
     await host.advance(86_400_000)
     juliet.send('<presence/>')
     assert.deepEqual(await messageIds(juliet), [])
-    assert.equal(await storedCount(), 0)
+    assert.equal(await waitingCount(), 0)
   })
 })
 
@@ -267,7 +281,7 @@ describe('faults', () => {
 
   it('a message that cannot be stored is refused with resource-constraint and is not counted', async () => {
     const storage = new FailingStorage()
-    await reopen({ messagesMax: 1 }, storage)
+    await reopen({ waitingMessagesMax: 1 }, storage)
     storage.isFailing = true
     romeo.send(message('m1'))
     assert.equal(await refusalOf('m1'), 'resource-constraint')
@@ -277,7 +291,7 @@ describe('faults', () => {
     assert.equal(await storedCount(), 1)
   })
 
-  it('what could not be deleted comes again, and live messages are not kept back for it', async () => {
+  it('what was delivered and not noted comes again after a crash, under the same id', async () => {
     const storage = new FailingStorage()
     await reopen({}, storage)
     romeo.send(message('m1'))
@@ -285,8 +299,35 @@ describe('faults', () => {
     await host.settle()
     storage.isFailing = true
     juliet.send('<presence/>')
+    const [, first] = await juliet.all()
+    await host.advance(5000)
+    assert.equal(host.log.of('archive-position-failed').length, 1)
+    await reopen({}, storage)
+    storage.isFailing = false
+    const again = await host.connect('juliet')
+    again.send('<presence/>')
+    const [, second] = await again.all()
+    const idOf = (element: typeof first) => element?.child('stanza-id', 'urn:xmpp:sid:0')?.attribute('id')
+    assert.notEqual(idOf(first), undefined)
+    assert.equal(idOf(first), idOf(second))
+  })
+
+  it('storage that cannot be read keeps nothing from being delivered live', async () => {
+    class Unreadable extends MemoryStorage {
+      isFailing = false
+      override archiveQuery(...query: Parameters<MemoryStorage['archiveQuery']>): ReturnType<MemoryStorage['archiveQuery']> {
+        return this.isFailing ? Promise.reject(new StorageError('io', 'read error')) : super.archiveQuery(...query)
+      }
+    }
+    const storage = new Unreadable()
+    await reopen({}, storage)
+    romeo.send(message('m1'))
+    const juliet = await host.connect('juliet')
+    await host.settle()
+    storage.isFailing = true
+    juliet.send('<presence/>')
     romeo.send(message('live'))
-    assert.deepEqual(await messageIds(juliet), ['m1', 'live'])
+    assert.deepEqual(await messageIds(juliet), ['live'])
     assert.equal(host.log.of('offline-delivery-failed').length, 1)
     storage.isFailing = false
     const chamber = await host.connect('juliet', 'chamber')

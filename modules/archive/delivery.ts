@@ -1,0 +1,195 @@
+/**
+ * Gives what waits in an account's log to its sessions (RFC 6121 §8.5.2.2, XEP-0160), and learns what arrived.
+ *
+ * Order: when a session is to get what waits it is held, so that what comes live while storage is read stands behind it.
+ * Sessions of one account that come at the same time are served one after the other, so that each message goes to one of
+ * them; all are held until their turn, so that for none of them anything newer overtakes. A session gets what waited when
+ * it became available, and nothing later, even if it says meanwhile that it is not available any more: then what came
+ * live in between is on its way to it, too.
+ *
+ * A message is delivered when the core says so (`messageAcked`: acknowledged, or written without stream management). One
+ * that was given to a session which ended without acknowledging it waits again.
+ */
+import type { AckedMessage, Account, Session, SessionHold, UnackedMessage } from '@rollcall/module-api'
+import type { Clock, CounterMetric, Log, Metrics } from '@rollcall/ports'
+import { Delay, NS_DELAY } from '@rollcall/protocol'
+import type { Stanza } from '@rollcall/stanza'
+import type { Jid } from '@rollcall/jid'
+import type { Blocking } from '../blocking/port.ts'
+import { markOf } from './account-log.ts'
+import type { AccountLog, LogStores } from './account-log.ts'
+import type { Mark } from './delivery-position.ts'
+import type { Appended } from './message-log.ts'
+import type { PositionWriter } from './position-writer.ts'
+import { stanzaIdOf, withStanzaId } from './stanza-ids.ts'
+import { sizeOf, stanzaOf } from './stored-message.ts'
+import { WaitingReader } from './waiting-reader.ts'
+import type { WaitingMessage } from './waiting-reader.ts'
+
+export interface DeliveryPorts {
+  readonly stores: LogStores
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly positions: PositionWriter
+  readonly blocking: Blocking | undefined
+  /** ms after which a message is not delivered any more; 0 = never. */
+  readonly expiryMs: number
+  readonly logOf: (account: Account) => AccountLog
+  /** Whether the session has had the message as the result of a query. */
+  readonly hasSeen: (session: Session, number: number) => boolean
+}
+
+/** A message that was given to sessions. */
+interface Given {
+  readonly mark: Mark
+  readonly bytes: number
+  /** Id of the entry when it is kept only until delivery. */
+  readonly transientId: string | undefined
+}
+
+export class Delivery {
+  readonly #ports: DeliveryPorts
+  readonly #delivered: CounterMetric
+  /** By the stanza as it was handed over. */
+  readonly #given = new WeakMap<Stanza, Given>()
+
+  constructor(ports: DeliveryPorts) {
+    this.#ports = ports
+    this.#delivered = ports.metrics.counter('rollcall_offline_messages_delivered_total', 'Messages that waited and were given to a session.')
+  }
+
+  /** The bound of what is too old to be delivered, or undefined when nothing ever is. */
+  get expiredUntil(): number | undefined {
+    const { clock, expiryMs } = this.#ports
+    return expiryMs === 0 ? undefined : clock.now() - expiryMs
+  }
+
+  /** A message that was just appended is about to be given to sessions. */
+  give(log: AccountLog, appended: Appended, message: Stanza): void {
+    const { mark, bytes, archiveId, id } = appended
+    log.position.give(mark, bytes)
+    this.#given.set(message, { mark, bytes, transientId: archiveId === undefined ? id : undefined })
+  }
+
+  /** A message is with its client. */
+  acked({ session, stanza }: AckedMessage): void {
+    const log = this.#ports.logOf(session.account)
+    const given = this.#find(log, session.account, stanza)
+    if (given !== undefined) this.#settle(log, given)
+  }
+
+  /** A message did not reach its client: it waits for another. False when it is not in the log. */
+  unacked({ account, stanza }: UnackedMessage): boolean {
+    const log = this.#ports.logOf(account)
+    const given = this.#find(log, account, stanza)
+    if (given === undefined) return false
+    if (!log.position.takeBack(given.mark.number)) return true
+    const next = mostAvailable(account)
+    if (next !== undefined) this.deliverTo(next)
+    return true
+  }
+
+  /** To be called when a session has become one that gets messages for the account. */
+  deliverTo(session: Session): void {
+    const log = this.#ports.logOf(session.account)
+    if (log.position.waiting === 0 || log.inLine.has(session)) return
+    const hold = session.hold()
+    const until = log.position.last.number
+    log.inLine.add(session)
+    log.line = log.line.then(() => this.#deliver(log, session, hold, until))
+  }
+
+  /** Delivers messages up to number `until`; never rejects. */
+  async #deliver(log: AccountLog, session: Session, hold: SessionHold, until: number): Promise<void> {
+    log.inLine.delete(session)
+    const reader = new WaitingReader(this.#ports.stores, log, until)
+    let before = log.position.reached.number
+    try {
+      while (!reader.isAtEnd && log.position.waiting > 0) {
+        const entries = await reader.next()
+        if (session.account.sessions.get(session.jid.resourcepart) !== session) return
+        for (const message of entries) {
+          const { number } = markOf(message.entry)
+          this.#skipMissing(log, before, number)
+          before = Math.max(before, number)
+          this.#handOver(log, session, hold, message)
+        }
+        if (reader.isAtEnd) this.#skipMissing(log, before, until + 1)
+      }
+    } catch (error) {
+      // What was not handed over comes at the next login.
+      this.#ports.log.error('offline-delivery-failed', { account: log.owner, error })
+    } finally {
+      hold.release()
+    }
+  }
+
+  #handOver(log: AccountLog, session: Session, hold: SessionHold, { entry, isTransient }: WaitingMessage): void {
+    const { number, end, id } = markOf(entry)
+    const { position } = log
+    if (!position.isWaiting(number)) {
+      // Delivered before a crash that came before its deletion.
+      if (isTransient && number <= position.reached.number) this.#done(log, id)
+      return
+    }
+    const message = stanzaOf(entry.value)
+    const given: Given = {
+      // Reading goes on in the history, where what is kept elsewhere has no place.
+      mark: { id: isTransient ? position.reached.id : id, number, end }, bytes: sizeOf(message), transientId: isTransient ? id : undefined,
+    }
+    const until = this.expiredUntil
+    const isExpired = until !== undefined && entry.at <= until
+    // XEP-0191 §3.3: once an address is blocked, nothing of it is delivered any more.
+    const isBlocked = message.from !== undefined && this.#ports.blocking?.isBlocked(session.account, message.from) === true
+    if (isExpired || isBlocked || this.#ports.hasSeen(session, number)) return this.#settle(log, given)
+    const stamped = delayed(isTransient ? message : withStanzaId(message, log.account, id), log.account.domain, entry.at)
+    position.give(given.mark, given.bytes)
+    this.#given.set(stamped, given)
+    this.#delivered.add(1)
+    hold.send(stamped)
+  }
+
+  /** Messages between two numbers that are not in the log any more: purged before anybody came. */
+  #skipMissing(log: AccountLog, after: number, before: number): void {
+    for (let number = after + 1; number < before; number++) {
+      if (!log.position.isWaiting(number)) continue
+      const { id, end } = log.position.reached
+      this.#settle(log, { mark: { id, number, end }, bytes: 0, transientId: undefined })
+    }
+  }
+
+  #settle(log: AccountLog, { mark, bytes, transientId }: Given): void {
+    if (!log.position.settle(mark, bytes)) return
+    if (transientId === undefined) this.#ports.positions.note(log)
+    else this.#done(log, transientId)
+  }
+
+  #done(log: AccountLog, transientId: string): void {
+    log.doneTransient.push(transientId)
+    this.#ports.positions.note(log)
+  }
+
+  #find(log: AccountLog, account: Account, stanza: Stanza): Given | undefined {
+    const given = this.#given.get(stanza)
+    if (given !== undefined) return given
+    // Given while the account was somewhere else.
+    const id = stanzaIdOf(stanza, account.jid)
+    const found = id === undefined ? undefined : log.position.find(id)
+    return found === undefined ? undefined : { ...found, transientId: undefined }
+  }
+}
+
+/** XEP-0203: says since when the host had the message. */
+function delayed(message: Stanza, host: Jid, at: number): Stanza {
+  return message.withChild('delay', NS_DELAY, Delay.toWire({ from: host, stamp: at, reason: 'Offline Storage' }))
+}
+
+/** The available resource of the highest non-negative priority. */
+function mostAvailable(account: Account): Session | undefined {
+  let best: Session | undefined
+  for (const session of account.availableSessions()) {
+    if (session.priority >= 0 && (best === undefined || session.priority > best.priority)) best = session
+  }
+  return best
+}
