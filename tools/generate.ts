@@ -9,6 +9,8 @@ import { defaultExport, moduleList } from './generate/module-list.ts'
 import { configReference } from '../server/config/example.ts'
 import { errorReference } from '../server/config/error-codes.ts'
 import { doap, xepReference } from './generate/references.ts'
+import { coreImplements } from '../server/core/implements.ts'
+import { edgeImplements } from '../server/edge/implements.ts'
 import { listFiles, repositoryRoot } from './source-files.ts'
 
 const modulePaths = listFiles(repositoryRoot, 'modules', ['module.ts']).filter((path) => /^modules\/[^/]+\/module\.ts$/.test(path))
@@ -18,14 +20,16 @@ async function load(path: string): Promise<AnyModule> {
 }
 
 const modules = await Promise.all(modulePaths.map(load))
+/** Modules, and what works without any of them. */
+const declarers = [...modules, { name: 'core', implements: coreImplements }, { name: 'edge', implements: edgeImplements }]
 const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as { version: string }
 
 const generated = new Map([
   ['server/modules.generated.ts', moduleList(modulePaths)],
-  ['docs/reference/xeps.md', xepReference(modules)],
+  ['docs/reference/xeps.md', xepReference(declarers)],
   ['docs/reference/config.md', configReference(modules)],
   ['docs/reference/errors.md', errorReference()],
-  ['doap.xml', doap(modules, version)],
+  ['doap.xml', doap(declarers, version)],
 ])
 
 const stale: string[] = []

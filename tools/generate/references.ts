@@ -1,23 +1,29 @@
 // What people read about the modules: the list of specifications and the DOAP file,
 // all made from the declarations, so that none of them can promise what the code does not.
 
-import type { AnyModule, Implements } from '@rollcall/module-api'
+import type { Implements } from '@rollcall/module-api'
 
 const NOTICE = 'Generated from the module declarations by `npm run generate`: do not edit.'
+
+/** Whoever declares what it implements: a module, the core, the edge. */
+export interface Declarer {
+  readonly name: string
+  readonly implements: readonly Implements[]
+}
 
 type Specification = Implements & { module: string }
 
 /** `docs/reference/xeps.md`: every specification, its version, how complete it is and which module has it. */
-export function xepReference(modules: readonly AnyModule[]): string {
+export function xepReference(modules: readonly Declarer[]): string {
   const rows = specifications(modules).map(({ xep, rfc, version, status, note, module }) => {
     const name = xep === undefined ? `[RFC ${rfc}](https://www.rfc-editor.org/rfc/rfc${rfc})` : `[${xepName(xep)}](${xepAddress(xep)})`
     return row([name, version, note === undefined ? status : `${status}: ${note}`, `\`${module}\``])
   })
-  return lines('# Specifications', '', NOTICE, '', row(['Specification', 'Version', 'Status', 'Module']), row(['---', '---', '---', '---']), ...rows)
+  return lines('# Specifications', '', NOTICE, '', row(['Specification', 'Version', 'Status', 'Module or part']), row(['---', '---', '---', '---']), ...rows)
 }
 
 /** `doap.xml`: the project for machines, with the XEPs it implements (XEP-0453). */
-export function doap(modules: readonly AnyModule[], version: string): string {
+export function doap(modules: readonly Declarer[], version: string): string {
   const xeps = specifications(modules).flatMap(({ xep, version: xepVersion, status, note }) =>
     xep === undefined ? [] : [supportedXep(xep, xepVersion, status, note)],
   )
@@ -41,7 +47,7 @@ export function doap(modules: readonly AnyModule[], version: string): string {
   )
 }
 
-function specifications(modules: readonly AnyModule[]): Specification[] {
+function specifications(modules: readonly Declarer[]): Specification[] {
   const all = modules.flatMap((module) => module.implements.map((specification) => ({ ...specification, module: module.name })))
   return all.toSorted((a, b) => sortKey(a) - sortKey(b) || a.module.localeCompare(b.module))
 }
