@@ -60,7 +60,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const auth = createAuthService({ storage, crypto: parts.crypto, clock, random, config: parts.authConfig, log, metrics })
   const core = await createCore({
     config: parts.coreConfig, software: parts.software, modules: parts.modules,
-    bus, placement, storage, clock, random, log, metrics, credentials: auth, auth, control: parts.control, hasher: parts.hasher,
+    bus, placement, storage, clock, random, log, metrics, credentials: auth, auth, clients: auth.clients, control: parts.control, hasher: parts.hasher,
   })
   const edge = createEdge({
     config: parts.edgeConfig, routes: parts.routes, bus, placement, clock, random, log, metrics, crypto: parts.crypto,

@@ -23,7 +23,7 @@ export default defineModule({
     { xep: 297, version: '1.0', status: 'partial', note: 'the format, as carbons use it' },
   ],
   features: { host: [NS_CARBONS, 'urn:xmpp:carbons:rules:0'], account: [NS_CARBONS, 'urn:xmpp:carbons:rules:0'] },
-  setup({ accountSlot, sessionSlot, on, onIqSet }) {
+  setup({ accountSlot, sessionSlot, on, onBindInline, onIqSet }) {
     const enabled = sessionSlot<true>({ slotName: 'carbons', version: 1, exportState: () => true, importState: () => true })
     const copied = accountSlot<CopiedMessages>({
       slotName: 'carbons-copied', version: 1, load: () => Promise.resolve(new CopiedMessages()),
@@ -41,6 +41,7 @@ export default defineModule({
     }
 
     onIqSet(CarbonsEnable, 'self', ({ session }) => session.set(enabled, true))
+    onBindInline(CarbonsEnable, (session) => session.set(enabled, true))
     onIqSet(CarbonsDisable, 'self', ({ session }) => session.set(enabled, undefined))
     on(messageSent, 'normal', ({ session, stanza }) => {
       const { account } = session

@@ -6,8 +6,10 @@ import { JidError } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import { messageAcked, sessionBound, sessionUnbound } from '@rollcall/module-api'
 import type { UnboundSession } from '@rollcall/module-api'
+import type { Bind2Wish } from '../protocol/login-messages.ts'
 import type { BindReply, BindSession, ServerMessage } from '../protocol/messages.ts'
 import type { AccountRegistry } from './account-registry.ts'
+import type { BindInline } from './bind-inline.ts'
 import type { CoreLimits } from './config.ts'
 import type { HookChains } from './hook-chains.ts'
 import { LocalSession } from './entities.ts'
@@ -24,6 +26,8 @@ export interface BindingPorts {
   readonly limits: CoreLimits
   readonly registry: AccountRegistry
   readonly hooks: HookChains
+  /** Answers what Bind 2 asks for. */
+  readonly bindInline: BindInline
   /** Takes what a session that ended did not acknowledge, oldest first. */
   readonly orphaned: (session: LocalSession, entries: readonly QueueEntry[]) => void
 }
@@ -33,6 +37,9 @@ interface DueEnd {
   readonly condition: string
   readonly text: string | undefined
 }
+
+/** Characters of a client's id that its resourcepart has: 72 bits. */
+const STABLE_ID_UNITS = 12
 
 export class Binding {
   readonly sessions = new SessionTable()
@@ -106,14 +113,10 @@ export class Binding {
     if (session.isAttached) this.sessions.add(session)
   }
 
-  #bindTo(account: LocalAccount, edge: MemberId, request: BindSession): BindReply {
-    let jid: Jid
-    try {
-      jid = account.jid.withResource(request.resourcepart === '' ? this.#ports.random.id() : request.resourcepart)
-    } catch (error) {
-      if (error instanceof JidError) return { isBound: false, condition: 'bad-request', text: error.message }
-      throw error
-    }
+  #bindTo(account: LocalAccount, edge: MemberId, request: BindSession): BindReply | Promise<BindReply> {
+    const jid = this.#addressOf(account, request)
+    if (typeof jid === 'string') return { isBound: false, condition: 'bad-request', text: jid }
+    if (request.origin.clientId !== undefined) this.#endOthersOf(account, request.origin.clientId, jid)
     const older = account.sessions.get(jid.resourcepart)
     if (older === undefined && account.sessions.size >= this.#ports.limits.sessionsPerAccountMax && !this.#makeRoom(account)) {
       return { isBound: false, condition: 'resource-constraint', text: 'Too many connected resources' }
@@ -125,7 +128,29 @@ export class Binding {
     const session = new LocalSession(this.sessionPorts, account, jid, edge, request.conn, this.#ports.clock.now(), request.origin)
     this.install(session)
     this.#bound.run({ session })
-    return { isBound: true, jid }
+    return request.bind2 === undefined ? { isBound: true, jid } : this.#answerBind2(session, request.bind2)
+  }
+
+  /** The full JID, or why there is none. */
+  #addressOf(account: LocalAccount, { resourcepart, bind2, origin }: BindSession): Jid | string {
+    // Stable (XEP-0386 §3.2.1), so that who comes back takes the place of who was lost, and nobody sees a stranger.
+    const id = (bind2 && origin.clientId?.slice(0, STABLE_ID_UNITS)) ?? this.#ports.random.id()
+    const tagged = bind2 === undefined || bind2.tag === '' ? undefined : fullJid(account.jid, `${bind2.tag}/${id}`)
+    return typeof tagged === 'object' ? tagged : fullJid(account.jid, resourcepart === '' ? id : resourcepart)
+  }
+
+  /** XEP-0386 §3.2: an installation has one session. That at `jid` itself is replaced as any other. */
+  #endOthersOf(account: LocalAccount, clientId: string, jid: Jid): void {
+    for (const session of [...account.sessions.values()]) {
+      if (session.origin.clientId !== clientId || session.jid.equals(jid)) continue
+      this.end(session, 'replaced', 'conflict', 'Replaced by a new connection')
+    }
+  }
+
+  async #answerBind2(session: LocalSession, { requests }: Bind2Wish): Promise<BindReply> {
+    const results = await this.#ports.bindInline.answer(session, requests)
+    if (!session.isEnded) return { isBound: true, jid: session.jid, results }
+    return { isBound: false, condition: 'conflict', text: 'Replaced by a new connection' }
   }
 
   /** Ends the session that has waited longest for its client: one that is there comes before one that may come back. */
@@ -140,5 +165,15 @@ export class Binding {
     }
     if (oldest !== undefined) this.unbind(oldest, 'replaced')
     return oldest !== undefined
+  }
+}
+
+/** The full JID, or why the resourcepart cannot be one. */
+function fullJid(account: Jid, resourcepart: string): Jid | string {
+  try {
+    return account.withResource(resourcepart)
+  } catch (error) {
+    if (error instanceof JidError) return error.message
+    throw error
   }
 }

@@ -6,6 +6,7 @@ import { errorReply, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import type { BusHandler, Log, MemberId } from '@rollcall/ports'
 import type { HostInfo, PreAuthIqMessage, ServerMessage } from '../protocol/messages.ts'
+import type { BindInline } from './bind-inline.ts'
 import type { Binding } from './binding.ts'
 import type { ClientInbox } from './client-inbox.ts'
 import type { ComponentTable } from './components.ts'
@@ -27,6 +28,7 @@ export interface BusServicePorts {
   readonly router: CoreRouter
   readonly components: ComponentTable
   readonly loader: ModuleLoader
+  readonly bindInline: BindInline
   readonly auth: AuthResponder
   readonly hosts: ReadonlySet<string>
   readonly log: Log
@@ -107,6 +109,7 @@ function hostInfo(ports: BusServicePorts, host: string): HostInfo | undefined {
   return {
     featuresBeforeAuth: ports.loader.streamFeatures('before-auth', host),
     featuresAfterAuth: ports.loader.streamFeatures('after-auth', host),
+    bind2Features: ports.bindInline.features,
   }
 }
 

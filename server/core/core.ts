@@ -4,19 +4,21 @@
  * Data flows one way: bus → `ClientInbox` (a client's stanza) → `CoreRouter` → `Delivery` or `HostEntity` → bus.
  */
 import {
-  AccountAdmin, Accounts, inbound, IqClient, PresenceFanOut, Router, ServerControl, ServerInfo,
+  AccountAdmin, Accounts, inbound, IqClient, LoginClients, PresenceFanOut, Router, ServerControl, ServerInfo,
 } from '@rollcall/module-api'
 import type { AnyModule, Port } from '@rollcall/module-api'
 import { parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import { Clock, Hasher, Log, Metrics, Random } from '@rollcall/ports'
 import type { Bus, BusHandler, StorageBackend } from '@rollcall/ports'
+import { SmEnable } from '@rollcall/protocol'
 import type { Stanza } from '@rollcall/stanza'
 import type { ServerMessage } from '../protocol/messages.ts'
 import type { Placement } from '../protocol/placement.ts'
 import { accountAdminPort, accountsPort } from './account-ports.ts'
 import type { CredentialStore } from './account-ports.ts'
 import { AccountRegistry } from './account-registry.ts'
+import { BindInline } from './bind-inline.ts'
 import { Binding } from './binding.ts'
 import { busService } from './bus-service.ts'
 import type { AuthResponder } from './bus-service.ts'
@@ -54,6 +56,7 @@ export interface CoreOptions {
   readonly credentials: CredentialStore
   readonly auth: AuthResponder
   readonly control: ServerControl
+  readonly clients: LoginClients
 }
 
 export interface Core {
@@ -84,8 +87,9 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const registry = new AccountRegistry({ clock, log, metrics, limits: config.limits, exists: (jid) => credentials.exists(jid) })
   const iqs = new IqDispatch(log)
   const components = new ComponentTable(bus)
+  const bindInline = new BindInline(log)
   const binding = new Binding({
-    bus, clock, random, log, metrics, limits: config.limits, registry, hooks,
+    bus, clock, random, log, metrics, limits: config.limits, registry, hooks, bindInline,
     orphaned: (session, entries) => redelivery.take(session, entries),
   })
   const streams = new StreamManagement({
@@ -105,7 +109,8 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const inbox = new ClientInbox({ hooks, iqs, requests, log, metrics, route: (stanza) => router.route(stanza) })
   const accounts = accountsPort(registry, credentials)
   const admin = accountAdminPort({ bus, placement, storage, registry, binding, hooks, credentials, hosts })
-  const loader = new ModuleLoader({ storage, registry, hooks, iqs, log })
+  const loader = new ModuleLoader({ storage, registry, hooks, iqs, log, bindInline })
+  bindInline.add(SmEnable, (session, wish) => streams.enableInline(session as LocalSession, wish))
 
   loader.offer(Clock, clock)
   loader.offer(Random, random)
@@ -116,6 +121,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   loader.offer(Accounts, accounts)
   loader.offer(AccountAdmin, admin)
   loader.offer(IqClient, requests)
+  loader.offer(LoginClients, options.clients)
   loader.offer(ServerControl, options.control)
   loader.offer(ServerInfo, serverInfo(options, loader, components))
   await loader.load(options.modules, config.modules)
@@ -125,7 +131,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
     const admit = (event: HookEvent<typeof inbound>) => filters.run(event)
     router.useBroadcastExpansion((stanza, targets) => fanOut.deliver(stanza, targets, filters.isEmpty ? undefined : admit))
   }
-  const service = busService({ binding, inbox, streams, router, components, loader, auth: options.auth, hosts, log })
+  const service = busService({ binding, inbox, streams, router, components, loader, bindInline, auth: options.auth, hosts, log })
 
   return {
     accounts, admin, router, service,

@@ -9,6 +9,7 @@ import type { ElementCodec } from '@rollcall/stanza'
 import { openStore } from '@rollcall/ports'
 import type { Log, StorageBackend } from '@rollcall/ports'
 import type { AccountRegistry } from './account-registry.ts'
+import type { BindInline } from './bind-inline.ts'
 import type { HookChains } from './hook-chains.ts'
 import type { IqDispatch } from './iq-dispatch.ts'
 
@@ -18,6 +19,7 @@ export interface LoaderPorts {
   readonly hooks: HookChains
   readonly iqs: IqDispatch
   readonly log: Log
+  readonly bindInline: BindInline
 }
 
 /** A configuration that cannot be run; the message names the module, the option and the fix. */
@@ -101,7 +103,7 @@ export class ModuleLoader {
   }
 
   #contextOf(module: AnyModule, config: Record<string, unknown>): Parameters<AnyModule['setup']>[0] {
-    const { storage, registry, hooks, iqs } = this.#ports
+    const { storage, registry, hooks, iqs, bindInline } = this.#ports
     const stores = Object.fromEntries(
       Object.entries(module.stores ?? {}).map(([key, declaration]) => [key, openStore(storage, declaration)]),
     )
@@ -128,6 +130,8 @@ export class ModuleLoader {
       onPreAuthIq: (type, codec, handler) => {
         this.#preAuth.set(`${type} ${codec.ns} ${codec.name}`, { codec: codec, handle: handler })
       },
+      onBindInline: (codec, handler, feature) => bindInline.add(codec, handler, feature),
+      onBound: (handler) => bindInline.addResult(handler),
       streamFeature: (when, read) => this.#features.push({ when, read }),
       onStop: (stop) => this.#stops.push(stop),
     }

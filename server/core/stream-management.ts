@@ -13,6 +13,7 @@ import { messageAcked, sessionDetached, sessionResumed } from '@rollcall/module-
 import {
   CodecError, HandledCountTooHigh, NS_STREAM_MANAGEMENT, SmAnswer, SmEnable, SmEnabled, SmFailed, SmRequest, SmResumed,
 } from '@rollcall/protocol'
+import type { Input } from '@rollcall/protocol'
 import type { StanzaErrorCondition } from '@rollcall/stanza'
 import type { XmlElement } from '@rollcall/xml'
 import type { CloseStream, ResumeReply, ResumeSession } from '../protocol/messages.ts'
@@ -140,12 +141,21 @@ export class StreamManagement implements StreamRules {
       session.sendNonza(failed('bad-request'))
       return
     }
+    session.sendNonza(SmEnabled.toWire(this.#start(session, wish)))
+  }
+
+  /** Turns acknowledgements on while the resource is bound (§2.1); the answer stands in `<bound/>`. */
+  enableInline(session: LocalSession, wish: SmEnable): XmlElement {
+    if (session.management !== undefined) return SmFailed.encode({ condition: { name: 'unexpected-request' } })
+    return SmEnabled.encode(this.#start(session, wish))
+  }
+
+  #start(session: LocalSession, wish: SmEnable): Input<typeof SmEnabled> {
     const { location, resumeSecondsMax } = this.#config
     const seconds = wish.resume ? Math.min(wish.max ?? resumeSecondsMax, resumeSecondsMax) : 0
     const token = seconds === 0 ? '' : this.#ports.random.id()
-    const terms = seconds === 0 ? {} : { id: token, resume: true, max: seconds, ...(location === '' ? {} : { location }) }
-    session.sendNonza(SmEnabled.toWire(terms))
     session.management = new ManagedStream(this, session, { token, resumeMs: seconds * 1000 })
+    return seconds === 0 ? {} : { id: token, resume: true, max: seconds, ...(location === '' ? {} : { location }) }
   }
 
   /** §3: one attempt is all there is. */

@@ -10,9 +10,9 @@ import type { Jid } from '@rollcall/jid'
 import { CodecError, SmFailed, SmResume } from '@rollcall/protocol'
 import { errorReply, NS_CLIENT, StanzaError } from '@rollcall/stanza'
 import type { Stanza, StanzaKind } from '@rollcall/stanza'
-import { saslSession } from '@rollcall/stream'
+import { sasl2Session, saslSession } from '@rollcall/stream'
 import type { SaslReply } from '@rollcall/stream'
-import { escapeAttribute, escapeText, XmlError } from '@rollcall/xml'
+import { escapeAttribute, escapeText } from '@rollcall/xml'
 import type { Frame, StreamHeader } from '@rollcall/xml'
 import type { BindReply, HostInfo, ResumeReply } from '../protocol/messages.ts'
 import { isLoopback } from './address-guard.ts'
@@ -23,9 +23,11 @@ import { checkHeaderNames, checkOpening, openingOf } from './header-rules.ts'
 import type { CheckedOpening, Opening } from './header-rules.ts'
 import type { Hub } from './hub.ts'
 import type { Negotiation } from './negotiation.ts'
-import { HOLD_BUSY } from './stages.ts'
+import { maySasl2, versionFeature, versionOf } from './sasl2-features.ts'
+import { Sasl2Login } from './sasl2-login.ts'
 import { readStanza, stanzaKind } from './stanza-in.ts'
-import { faultOf, NS_BIND, NS_SASL, NS_SESSION, NS_SM, NS_TLS } from './stream-wire.ts'
+import { holdUntil, noteFailure, sessionOrUndo, startStanzas } from './stream-steps.ts'
+import { faultOf, NS_BIND, NS_SASL, NS_SASL2, NS_SESSION, NS_SM, NS_TLS } from './stream-wire.ts'
 
 const NS_REGISTER = 'jabber:iq:register'
 /** XEP-0198 §3: asked for at the wrong time. */
@@ -41,14 +43,18 @@ export interface Upgradable {
 export interface Secured {
   channelBindings(): ReadonlyMap<string, Uint8Array>
   certificateIdentities(): readonly string[]
+  /** As XEP-0515 writes it. */
+  tlsVersion(): string | undefined
 }
 
 export class ClientStream implements StreamService {
   readonly contentNs = NS_CLIENT
   readonly #hub: Hub
+  readonly #sasl2: Sasl2Login
 
   constructor(hub: Hub) {
     this.#hub = hub
+    this.#sasl2 = new Sasl2Login(hub)
   }
 
   outputBytesMax(): number {
@@ -86,6 +92,13 @@ export class ClientStream implements StreamService {
     if (negotiation === undefined) return
     connection.lang = opening.lang
     connection.peer = opening.from?.toString()
+    const claimed = opening.from?.localpart === '' ? undefined : opening.from
+    if (claimed !== undefined && !opening.host.equals(claimed.domain)) {
+      // XEP-0388 §2.1, RFC 6120 §4.9.3.9
+      connection.fail({ condition: 'invalid-from' })
+      return
+    }
+    negotiation.from = claimed
     if (negotiation.account !== undefined) {
       this.#acceptAgain(connection, negotiation, opening)
       return
@@ -95,7 +108,7 @@ export class ClientStream implements StreamService {
       this.#acceptHost(connection, negotiation, opening, info)
       return
     }
-    this.#await(connection, info, (known) => this.#acceptHost(connection, negotiation, opening, known))
+    holdUntil(this.#hub, connection, info, (known) => this.#acceptHost(connection, negotiation, opening, known))
   }
 
   /** The header after authentication must not change who is spoken to, nor who speaks. */
@@ -137,11 +150,17 @@ export class ClientStream implements StreamService {
         channelBindings: secured?.channelBindings() ?? new Map(),
         certificateIdentities: secured?.certificateIdentities() ?? [],
         policy: config.sasl,
+        ...tlsVersionOf(secured),
         credentials: new BusCredentials(this.#hub, host, connection.address),
         crypto: ports.crypto,
       }
       negotiation.sasl ??= saslSession(negotiation.context, config.limits.saslAttemptsMax)
-      wire += authFeatures(negotiation.context, info, config)
+      wire += authFeatures(negotiation.context, info, config, connection.transport !== 'bosh')
+      if (maySasl2(negotiation.context)) {
+        negotiation.sasl2 ??= sasl2Session(negotiation.context, negotiation.from, config.limits.saslAttemptsMax)
+        negotiation.featuresVersion = versionOf(wire, negotiation.context)
+        wire += versionFeature(negotiation.featuresVersion)
+      }
     } else if (!mayUpgrade) {
       connection.fail({ condition: 'policy-violation', text: 'use TLS' })
       return
@@ -171,7 +190,10 @@ export class ClientStream implements StreamService {
   }
 
   #beforeAuth(connection: Connection, negotiation: Negotiation, frame: Frame): void {
-    if (frame.ns === NS_TLS && frame.name === 'starttls') this.#startTls(connection, negotiation)
+    if (frame.ns === NS_SASL2) this.#sasl2.element(connection, negotiation, frame)
+    // XEP-0388 §2.4: nothing else while an attempt is under way.
+    else if (negotiation.sasl2?.isUnderWay === true) connection.fail({ condition: 'policy-violation', text: 'authenticate first' })
+    else if (frame.ns === NS_TLS && frame.name === 'starttls') this.#startTls(connection, negotiation)
     else if (frame.ns === NS_SASL) this.#sasl(connection, negotiation, frame)
     else if (isPreAuthIq(frame) && negotiation.context !== undefined) this.#preAuthIq(connection, frame)
     else if (stanzaKind(frame, NS_CLIENT) !== undefined) connection.fail({ condition: 'not-authorized' })
@@ -187,8 +209,7 @@ export class ClientStream implements StreamService {
       return
     }
     negotiation.hasUpgraded = true
-    negotiation.sasl = undefined
-    negotiation.context = undefined
+    negotiation.closeLogin()
     connection.upgrade()
   }
 
@@ -209,11 +230,11 @@ export class ClientStream implements StreamService {
           return
         }
         const mechanism = frame.attribute('mechanism') ?? ''
-        this.#await(connection, sasl.auth(mechanism, frame.text()), (reply) => this.#answer(connection, negotiation, reply))
+        holdUntil(this.#hub, connection, sasl.auth(mechanism, frame.text()), (reply) => this.#answer(connection, negotiation, reply))
         return
       }
       case 'response':
-        this.#await(connection, sasl.response(frame.text()), (reply) => this.#answer(connection, negotiation, reply))
+        holdUntil(this.#hub, connection, sasl.response(frame.text()), (reply) => this.#answer(connection, negotiation, reply))
         return
       case 'abort':
         this.#answer(connection, negotiation, sasl.abort())
@@ -234,28 +255,22 @@ export class ClientStream implements StreamService {
 
   #answer(connection: Connection, negotiation: Negotiation, reply: SaslReply | undefined): void {
     if (reply === undefined) return
-    const { guard, metrics, ports } = this.#hub
     if (reply.kind === 'challenge') {
       connection.sendControl(payloadElement('challenge', reply.payload))
       return
     }
     if (reply.kind === 'failure') {
-      metrics.auth(reply.condition)
-      // What tools that watch for intruders read; how often it is written is bounded by attempts and back-off.
-      ports.log.info('auth-failed', { conn: connection.id, address: connection.address, host: connection.host?.toString(), condition: reply.condition })
-      if (reply.cause !== undefined) ports.log.warn('auth-question-failed', { conn: connection.id, error: reply.cause })
-      if (countsAgainstAddress(reply.condition)) guard.authFailed(connection.address, ports.clock.monotonic())
+      noteFailure(this.#hub, connection, reply)
       const text = reply.text === undefined ? '' : `<text xml:lang='en'>${escapeText(reply.text)}</text>`
       connection.sendControl(`<failure xmlns='${NS_SASL}'><${reply.condition}/>${text}</failure>`)
       // RFC 6120 §6.4.5
       if (negotiation.sasl?.isExhausted === true) connection.fail({ condition: 'policy-violation', text: 'too many attempts' })
       return
     }
-    metrics.auth('success')
+    this.#hub.metrics.auth('success')
     negotiation.account = reply.account
     negotiation.isAnonymous = reply.isAnonymous
-    negotiation.sasl = undefined
-    negotiation.context = undefined
+    negotiation.closeLogin()
     connection.sendControl(payloadElement('success', reply.payload))
     connection.restart()
   }
@@ -267,7 +282,7 @@ export class ClientStream implements StreamService {
     const { host, address } = connection
     if (stanza === undefined || host === undefined) return
     const request = this.#hub.request(host, { kind: 'pre-auth-iq', host: host.domainpart, address, stanza })
-    this.#await(connection, request, (wire) => connection.sendStanza(wire as string))
+    holdUntil(this.#hub, connection, request, (wire) => connection.sendStanza(wire as string))
   }
 
   #beforeBind(connection: Connection, negotiation: Negotiation, frame: Frame): void {
@@ -294,7 +309,7 @@ export class ClientStream implements StreamService {
       kind: 'bind', account, resourcepart: resource, conn: connection.id, isAnonymous, origin: { transport, address, isSecure },
     })
     const undo = this.#undoing(connection, account)
-    this.#await(connection, this.#bindOrUndo(connection, request, undo), (reply) => this.#bound(connection, stanza, reply))
+    holdUntil(this.#hub, connection, sessionOrUndo<BindReply>(connection, request, (reply) => reply.isBound, undo), (reply) => this.#bound(connection, stanza, reply))
   }
 
   /** Whether or not the core's answer arrives, and whether or not the client still is there: no session may stay behind. */
@@ -303,30 +318,13 @@ export class ClientStream implements StreamService {
     return () => this.#hub.send(core, { kind: 'client-closed', conn: connection.id, reason: 'lost' })
   }
 
-  async #bindOrUndo(connection: Connection, request: Promise<unknown>, undo: () => void): Promise<BindReply> {
-    try {
-      const reply = await request as BindReply
-      if (reply.isBound && !connection.isOpen) undo()
-      return reply
-    } catch (error) {
-      undo()
-      throw error
-    }
-  }
-
   #bound(connection: Connection, request: Stanza, reply: BindReply): void {
     if (!reply.isBound) {
       this.#refuse(connection, request, new StanzaError(reply.condition, reply.text))
       return
     }
     const id = escapeAttribute(request.id)
-    this.#startStanzas(connection, reply.jid, `<iq type='result' id='${id}'><bind xmlns='${NS_BIND}'><jid>${reply.jid.wire}</jid></bind></iq>`)
-  }
-
-  #startStanzas(connection: Connection, jid: Jid, first: string): void {
-    const { ports, metrics, stanzaLimits } = this.#hub
-    metrics.negotiationSeconds.observe((ports.clock.monotonic() - connection.acceptedMs) / 1000)
-    connection.becomeBound(jid, ports.placement.memberOf(jid), stanzaLimits, first)
+    startStanzas(this.#hub, connection, reply.jid, `<iq type='result' id='${id}'><bind xmlns='${NS_BIND}'><jid>${reply.jid.wire}</jid></bind></iq>`)
   }
 
   // ------------------------------------------------------------------------------------ stream management (XEP-0198)
@@ -350,24 +348,13 @@ export class ClientStream implements StreamService {
       origin: { transport, address, isSecure },
     })
     const undo = this.#undoing(connection, account)
-    this.#await(connection, this.#resumeOrUndo(connection, request, undo), (reply) => this.#resumed(connection, reply))
-  }
-
-  async #resumeOrUndo(connection: Connection, request: Promise<unknown>, undo: () => void): Promise<ResumeReply> {
-    try {
-      const reply = await request as ResumeReply
-      if (reply.isResumed && !connection.isOpen) undo()
-      return reply
-    } catch (error) {
-      undo()
-      throw error
-    }
+    holdUntil(this.#hub, connection, sessionOrUndo<ResumeReply>(connection, request, (reply) => reply.isResumed, undo), (reply) => this.#resumed(connection, reply))
   }
 
   #resumed(connection: Connection, reply: ResumeReply): void {
     if (reply.isResumed) {
       connection.isManaged = true
-      this.#startStanzas(connection, reply.jid, reply.wire)
+      startStanzas(this.#hub, connection, reply.jid, reply.wire)
     } else if ('wire' in reply) connection.sendControl(reply.wire)
     else connection.fail(faultOf(reply.fault) ?? { condition: 'undefined-condition' })
   }
@@ -468,25 +455,6 @@ export class ClientStream implements StreamService {
     const id = `edge-${hub.ports.random.id()}`
     connection.sendStanza(`<iq from='${host.wire}' to='${jid.wire}' type='get' id='${id}'><ping xmlns='urn:xmpp:ping'/></iq>`)
   }
-
-  /** Holds the connection until `promise` settles, then goes on if the stream still is open. */
-  #await<T>(connection: Connection, promise: Promise<T>, next: (value: T) => void): void {
-    connection.hold(HOLD_BUSY)
-    void this.#goOn(connection, promise, next)
-  }
-
-  async #goOn<T>(connection: Connection, promise: Promise<T>, next: (value: T) => void): Promise<void> {
-    try {
-      const value = await promise
-      if (connection.isOpen) next(value)
-    } catch (error) {
-      this.#hub.ports.log.warn('negotiation-failed', { conn: connection.id, error })
-      // XmlError: what the core answered cannot be written; anything else: the core did not answer.
-      connection.fail({ condition: error instanceof XmlError ? 'internal-server-error' : 'resource-constraint' })
-    } finally {
-      connection.release(HOLD_BUSY)
-    }
-  }
 }
 
 function features(content: string): string {
@@ -511,11 +479,6 @@ function isPreAuthIq(frame: Frame): boolean {
   return stanzaKind(frame, NS_CLIENT) === 'iq' && frame.childCount > 0 && frame.childNs(0) === NS_REGISTER
 }
 
-/** Guessing and knocking count; giving up and our own trouble do not. */
-function countsAgainstAddress(condition: string): boolean {
-  return condition !== 'aborted' && condition !== 'temporary-auth-failure'
-}
-
 function isOwnAddress(wire: string, jid: Jid): boolean {
   try {
     const from = parseJidWire(wire)
@@ -528,6 +491,11 @@ function isOwnAddress(wire: string, jid: Jid): boolean {
 
 function isUpgradable(connection: Connection): connection is Connection & Upgradable {
   return 'upgrade' in connection
+}
+
+function tlsVersionOf(secured: Secured | undefined): { readonly tlsVersion?: string } {
+  const version = secured?.tlsVersion()
+  return version === undefined ? {} : { tlsVersion: version }
 }
 
 function isSecured(connection: Connection): connection is Connection & Secured {

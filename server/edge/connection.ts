@@ -239,7 +239,7 @@ export abstract class Connection implements HubMember {
     if (negotiation.earlyBytes > this.service.outputBytesMax()) this.overflow()
   }
 
-  /** Stanzas flow from now on, after `first`: what the peer has to know before them. */
+  /** Stanzas flow from now on, after `first`: a stanza that the peer has to know before them, or ''. */
   becomeBound(jid: Jid, core: MemberId, limits: XmlLimits, first: string): void {
     const early = this.negotiation?.early
     this.jid = jid
@@ -248,7 +248,7 @@ export abstract class Connection implements HubMember {
     this.negotiation = undefined
     this.hub.relax(this)
     this.setLimits(limits)
-    this.sendStanza(first)
+    if (first !== '') this.sendStanza(first)
     for (const wire of early ?? []) {
       if (!this.isOpen) return
       this.sendStanza(wire)

@@ -1,11 +1,13 @@
 /** What SASL mechanisms ask about accounts, asked of the core over the bus. */
 import type { Jid } from '@rollcall/jid'
-import type { SaslCredentials, SaslVerdict, ScramHash, ScramKeys } from '@rollcall/stream'
+import type {
+  SaslVerdict, ScramHash, ScramKeys, ScramVerifier, TokenAnswer, TokenCredentials, TokenProof, UpgradeParameters,
+} from '@rollcall/stream'
 import type { Hub } from './hub.ts'
 import type { VerifyResult } from '../protocol/messages.ts'
 
 /** One per connection that authenticates, for its `address`. */
-export class BusCredentials implements SaslCredentials {
+export class BusCredentials implements TokenCredentials {
   readonly #hub: Hub
   readonly #host: Jid
   readonly #address: string
@@ -36,5 +38,17 @@ export class BusCredentials implements SaslCredentials {
 
   async createAnonymous(host: string): Promise<Jid> {
     return await this.#hub.request(this.#host, { kind: 'create-anonymous', host }) as Jid
+  }
+
+  async checkToken(account: Jid, proof: TokenProof): Promise<TokenAnswer> {
+    return await this.#hub.request(account, { kind: 'check-token', account, ...proof }) as TokenAnswer
+  }
+
+  async upgradeParameters(account: Jid, hash: ScramHash): Promise<UpgradeParameters | undefined> {
+    return await this.#hub.request(account, { kind: 'upgrade-parameters', account, hash }) as UpgradeParameters | undefined
+  }
+
+  async addKeys(account: Jid, hash: ScramHash, verifier: ScramVerifier): Promise<void> {
+    await this.#hub.request(account, { kind: 'upgrade-keys', account, hash, ...verifier })
   }
 }

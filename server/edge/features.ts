@@ -3,6 +3,7 @@ import { channelBindingTypesFor, mechanismsFor } from '@rollcall/stream'
 import type { SaslContext } from '@rollcall/stream'
 import type { HostInfo } from '../protocol/messages.ts'
 import type { EdgeConfig } from './config.ts'
+import { sasl2Feature } from './sasl2-features.ts'
 import { NS_BIND, NS_SASL, NS_SESSION, NS_SM, NS_TLS } from './stream-wire.ts'
 
 /** RFC 6120 §5.3.1; when TLS is required nothing else is offered. */
@@ -11,7 +12,7 @@ export function tlsFeature(isRequired: boolean): string {
 }
 
 /** Mechanisms, channel bindings (XEP-0440), what modules add before authentication, limits. */
-export function authFeatures(context: SaslContext, info: HostInfo, config: EdgeConfig): string {
+export function authFeatures(context: SaslContext, info: HostInfo, config: EdgeConfig, isManageable: boolean): string {
   let wire = ''
   const bindings = channelBindingTypesFor(context)
   if (bindings.length > 0) {
@@ -25,7 +26,7 @@ export function authFeatures(context: SaslContext, info: HostInfo, config: EdgeC
     for (const name of mechanisms) wire += `<mechanism>${name}</mechanism>`
     wire += '</mechanisms>'
   }
-  return wire + info.featuresBeforeAuth + limitsFeature(config.limits.preAuthElementBytesMax, config.timeouts.negotiationMs)
+  return sasl2Feature(context, info, isManageable) + wire + info.featuresBeforeAuth + limitsFeature(config.limits.preAuthElementBytesMax, config.timeouts.negotiationMs)
 }
 
 /**
@@ -33,9 +34,14 @@ export function authFeatures(context: SaslContext, info: HostInfo, config: EdgeC
  * transport has no such thing of its own, what modules add, limits.
  */
 export function boundFeatures(info: HostInfo, config: EdgeConfig, isManageable: boolean): string {
-  const idleMs = config.timeouts.idleMs
   return `<bind xmlns='${NS_BIND}'/><session xmlns='${NS_SESSION}'><optional/></session>`
-    + (isManageable ? `<sm xmlns='${NS_SM}'/>` : '') + info.featuresAfterAuth + limitsFeature(config.limits.stanzaBytesMax, idleMs)
+    + sessionFeatures(info, config, isManageable)
+}
+
+/** What there is when a resource is bound: all that follows where Bind 2 bound it. */
+export function sessionFeatures(info: HostInfo, config: EdgeConfig, isManageable: boolean): string {
+  return (isManageable ? `<sm xmlns='${NS_SM}'/>` : '') + info.featuresAfterAuth
+    + limitsFeature(config.limits.stanzaBytesMax, config.timeouts.idleMs)
 }
 
 /** XEP-0478: what we accept, and the silence after which we look for a sign of life; 0 means never. */

@@ -1,4 +1,4 @@
-/** Steps that streams take whichever way their clients log in: waiting for the core, failed attempts, being bound. */
+/** Steps that streams take whichever way their clients log in: waiting for the core, failed attempts, requests that bind. */
 import type { Jid } from '@rollcall/jid'
 import type { SaslFailed } from '@rollcall/stream'
 import { XmlError } from '@rollcall/xml'
@@ -41,18 +41,25 @@ function countsAgainstAddress(condition: string): boolean {
 }
 
 /**
- * The stream has a session from now on. `announce` tells the client; what was delivered to the session meanwhile follows.
+ * The core's answer to a request that gives `connection` a session. Whether or not it arrives, and whether or not the client
+ * still is there: no session may stay behind, so `undo` is called unless both.
  */
-export function becomeBound(hub: Hub, connection: Connection, jid: Jid, announce: () => void): void {
-  const { ports, metrics } = hub
-  const early = connection.negotiation?.early ?? []
-  connection.jid = jid
-  connection.core = ports.placement.memberOf(jid)
-  connection.stage = 'bound'
-  connection.negotiation = undefined
-  hub.relax(connection)
-  connection.setLimits(hub.stanzaLimits)
+export async function sessionOrUndo<T>(
+  connection: Connection, request: Promise<unknown>, isMade: (reply: T) => boolean, undo: () => void,
+): Promise<T> {
+  try {
+    const reply = await request as T
+    if (isMade(reply) && !connection.isOpen) undo()
+    return reply
+  } catch (error) {
+    undo()
+    throw error
+  }
+}
+
+/** Stanzas flow from now on; `first` is a stanza or ''. */
+export function startStanzas(hub: Hub, connection: Connection, jid: Jid, first: string): void {
+  const { ports, metrics, stanzaLimits } = hub
   metrics.negotiationSeconds.observe((ports.clock.monotonic() - connection.acceptedMs) / 1000)
-  announce()
-  for (const wire of early) connection.deliver(wire)
+  connection.becomeBound(jid, ports.placement.memberOf(jid), stanzaLimits, first)
 }

@@ -15,7 +15,7 @@ import type { Hub } from './hub.ts'
 import { HOLD_OUTPUT } from './stages.ts'
 import type { OwnHeader, StreamFault } from './stream-wire.ts'
 import { NS_TLS, streamErrorWire, streamHeaderWire } from './stream-wire.ts'
-import { certificateIdentities, channelBindings } from './tls-facts.ts'
+import { certificateIdentities, channelBindings, tlsVersion } from './tls-facts.ts'
 
 const CONNECTION = Symbol('connection')
 type OwnedSocket = Socket & { [CONNECTION]?: TcpConnection }
@@ -77,6 +77,10 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
 
   channelBindings(): ReadonlyMap<string, Uint8Array> {
     return this.#tls === undefined ? new Map() : channelBindings(this.#tls)
+  }
+
+  tlsVersion(): string | undefined {
+    return this.#tls && tlsVersion(this.#tls)
   }
 
   certificateIdentities(): readonly string[] {

@@ -52,6 +52,13 @@ function signatureHash(algorithm: string | undefined): 'sha256' | 'sha384' | 'sh
   return /sha256|sha1|md5/.test(name) ? 'sha256' : undefined
 }
 
+const VERSIONS: Readonly<Record<string, string>> = { 'TLSv1.3': '0304', 'TLSv1.2': '0303', 'TLSv1.1': '0302', 'TLSv1': '0301' }
+
+/** The version as XEP-0515 §4.1 writes it. */
+export function tlsVersion(socket: TLSSocket): string | undefined {
+  return VERSIONS[socket.getProtocol() ?? '']
+}
+
 const XMPP_ADDRESS = /(?:^|, )othername:XmppAddr:([^,"]+)/g
 
 /** The id-on-xmppAddr names (RFC 6120 §13.7.1.4) of a client certificate that was verified; none otherwise. */

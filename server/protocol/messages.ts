@@ -11,8 +11,8 @@
 import type { Jid } from '@rollcall/jid'
 import type { SessionOrigin } from '@rollcall/module-api'
 import type { Stanza } from '@rollcall/stanza'
+import type { Bind2Wish, LoginMessage } from './login-messages.ts'
 import type { XmlElement } from '@rollcall/xml'
-import type { LoginMessage } from './login-messages.ts'
 
 export const PROTOCOL_VERSION = 1
 
@@ -73,6 +73,8 @@ export interface HostInfo {
   /** Wire strings for `<stream:features/>`, from modules' declarations. */
   readonly featuresBeforeAuth: string
   readonly featuresAfterAuth: string
+  /** Features that Bind 2 can turn on, by their name in its list (XEP-0386 §3.1). */
+  readonly bind2Features?: readonly string[]
 }
 
 export type ScramHash = 'SHA-1' | 'SHA-256' | 'SHA-512'
@@ -141,9 +143,12 @@ export interface BindSession {
   readonly conn: ConnId
   readonly origin: SessionOrigin
   readonly isAnonymous: boolean
+  /** Present when Bind 2 asks; then `resourcepart` is ''. */
+  readonly bind2?: Bind2Wish
 }
 export type BindReply =
-  | { readonly isBound: true; readonly jid: Jid }
+  /** `results`: what the features say to Bind 2. */
+  | { readonly isBound: true; readonly jid: Jid; readonly results?: readonly XmlElement[] }
   | { readonly isBound: false; readonly condition: 'bad-request' | 'conflict' | 'not-allowed' | 'resource-constraint'; readonly text?: string }
 
 /** Resumption instead of binding (XEP-0198 §5). Reply `ResumeReply`; what the client missed is delivered, in order, to `conn`. */

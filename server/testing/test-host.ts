@@ -202,7 +202,7 @@ export class TestHost {
 
   /** What Bind 2 can turn on. */
   async bind2Features(host = this.host): Promise<readonly string[]> {
-    return ((await this.#bus.request(CORE, { kind: 'host-info', host }, 10_000)) as HostInfo).bind2Features
+    return ((await this.#bus.request(CORE, { kind: 'host-info', host }, 10_000)) as HostInfo).bind2Features ?? []
   }
 
   /** Connects an external component: the whole domain is one scripted entity, so it serves as "the remote server". */

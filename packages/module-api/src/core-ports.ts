@@ -53,6 +53,29 @@ export interface AccountAdmin {
 }
 export const AccountAdmin = definePort<AccountAdmin>('accountAdmin')
 
+/** A client of an account, connected or not, that names itself when it logs in (XEP-0388 §2.3). Times: ms since 1970. */
+export interface LoginClient {
+  /** As in `session.origin.clientId`. */
+  readonly id: string
+  readonly firstSeenAt: number
+  readonly lastSeenAt: number
+  readonly software: string | undefined
+  readonly device: string | undefined
+  /** It logged in with what still is the password. */
+  readonly knowsPassword: boolean
+  /** It has a token (XEP-0484) that still lets it in. */
+  readonly hasToken: boolean
+}
+
+/** The clients that the account's owner may see and send away (XEP-0494). Rejects when storage fails. */
+export interface LoginClients {
+  /** Most recently seen first. */
+  list(account: Jid): Promise<readonly LoginClient[]>
+  /** Forgets a client with its tokens; idempotent. Its sessions are the caller's to end. */
+  forget(account: Jid, id: string): Promise<void>
+}
+export const LoginClients = definePort<LoginClients>('loginClients')
+
 /** Requests that the server itself sends. Rejects with the `StanzaError` of the answer, or `remote-server-timeout`. */
 export interface IqClient {
   request(from: Jid, to: Jid, type: 'get' | 'set', payload: XmlElement, timeoutMs: number): Promise<Stanza>

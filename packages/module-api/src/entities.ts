@@ -87,4 +87,8 @@ export interface SessionOrigin {
   readonly transport: 'tcp' | 'tls' | 'websocket' | 'bosh'
   readonly address: string
   readonly isSecure: boolean
+  /** What the client proved to have; absent when it logged in with SASL of RFC 6120. */
+  readonly method?: 'password' | 'token' | 'certificate' | 'anonymous'
+  /** The client's installation, by its id among those of the account (see `LoginClients`); absent when it named none. */
+  readonly clientId?: string
 }

@@ -54,6 +54,10 @@ export interface IqScopes<T> {
   self: AccountIqRequest<T> & { readonly session: Session }
 }
 
+/** Turns something on for a session that is being bound; see `onBindInline`. Stanzas to it wait until all promises settle. */
+export type BindInlineHandler<T> = (session: Session, payload: T) => XmlElement | void | Promise<XmlElement | void>
+export type BoundHandler = (session: Session) => XmlElement | void | Promise<XmlElement | void>
+
 export interface ModuleContext<C extends Options, S extends Stores, N extends Ports, W extends Ports = {}> {
   readonly config: OptionsOf<C>
   readonly stores: { readonly [K in keyof S]: StoreOf<S[K]> }
@@ -73,6 +77,15 @@ export interface ModuleContext<C extends Options, S extends Stores, N extends Po
   onIqSet<T, K extends keyof IqScopes<T>>(codec: ElementCodec<T>, scope: K, handler: IqHandler<IqScopes<T>[K]>): void
   /** An iq of a client that has not authenticated (in-band registration). `address` is the peer's, for rate limits. */
   onPreAuthIq<T>(type: 'get' | 'set', codec: ElementCodec<T>, handler: (request: PreAuthIq<T>) => IqReply | Promise<IqReply>): void
+  /**
+   * Something that a client may ask for while it binds its resource (XEP-0386 §3.2): the handler runs when the session
+   * exists and before anything is sent to it, and what it returns stands in `<bound/>`. A `StanzaError` leaves the request
+   * unanswered, which is all that XEP-0386 allows. `feature` names it in the list of the server; the codec's namespace
+   * unless told.
+   */
+  onBindInline<T>(codec: ElementCodec<T>, handler: BindInlineHandler<T>, feature?: string): void
+  /** An element that stands in `<bound/>` of every resource that is bound so. */
+  onBound(handler: BoundHandler): void
   /** A wire string put into `<stream:features/>` before or after authentication, on every stream of every host. */
   streamFeature(when: 'before-auth' | 'after-auth', read: (host: string) => string): void
   /** Runs when the server stops, before storage closes. */

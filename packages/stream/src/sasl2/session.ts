@@ -58,6 +58,8 @@ export interface Sasl2Session {
   saltedPassword(value: Uint8Array | undefined): Promise<Sasl2Reply | undefined>
   /** `<abort/>`; also to be called when the connection is lost. */
   abort(): Sasl2Reply
+  /** Something was sent and is not over: only this protocol's elements may come (XEP-0388 §2.4). */
+  readonly isUnderWay: boolean
   /** After the last failure: whether to close the stream with `policy-violation`. */
   readonly isExhausted: boolean
 }
@@ -108,6 +110,10 @@ class Session implements Sasl2Session {
 
   get isExhausted(): boolean {
     return this.#failures >= this.#attemptsMax
+  }
+
+  get isUnderWay(): boolean {
+    return this.#state !== 'idle'
   }
 
   authenticate(request: Sasl2Request): Promise<Sasl2Reply | undefined> {
