@@ -185,8 +185,9 @@ function killGroup({ pid, exitCode, signalCode }: ChildProcess): void {
 }
 
 /**
- * What every suite's server has. PBKDF2 with the fewest iterations allowed, because slixmpp computes it in Python; and a
- * debug log, because it is read only when something failed.
+ * What every suite's server has. PBKDF2 with the fewest iterations allowed, because slixmpp computes it in Python; failed
+ * logins without a wait, because all clients come from one address and some fail on purpose; a debug log, because it is
+ * read only when something failed.
  */
 function baseSettings(host: string, ports: Ports): Record<string, unknown> {
   const address = '127.0.0.1'
@@ -199,7 +200,7 @@ function baseSettings(host: string, ports: Ports): Record<string, unknown> {
       { kind: 'http', address, port: ports.http },
     ],
     admin: { address, port: ports.admin },
-    auth: { iterations: { sha1: 4096, sha256: 4096, sha512: 4096 } },
+    auth: { iterations: { sha1: 4096, sha256: 4096, sha512: 4096 }, addressLockout: { freeFailures: 1000 } },
     timeouts: { drain: '1s' },
     log: { level: 'debug', format: 'json' },
   }

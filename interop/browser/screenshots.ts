@@ -14,7 +14,8 @@ export async function saveScreenshots(people: readonly Person[]): Promise<void> 
   const pictures = await Promise.all(people.map(({ window }) => window.page.screenshot()))
   await first.window.page.screenshot({ path: join(folder, 'chat.png') })
   const images = pictures.map((picture) => `<img src="data:image/png;base64,${picture.toString('base64')}">`)
-  const style = `body{margin:0;padding:${GAP}px;display:inline-flex;gap:${GAP}px;background:#d7dce2}img{width:640px;box-shadow:0 2px 12px #0005;border-radius:6px}`
+  const body = `body { margin: 0; padding: ${GAP}px; display: inline-flex; gap: ${GAP}px; background: #d7dce2 }`
+  const style = `${body} img { width: 640px; box-shadow: 0 2px 12px #0005; border-radius: 6px }`
   const page = await first.window.page.context().newPage()
   await page.setViewportSize({ width: 1400, height: 600 })
   await page.setContent(`<style>${style}</style>${images.join('')}`)

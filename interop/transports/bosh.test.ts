@@ -27,7 +27,8 @@ describe('strophe.js over BOSH (XEP-0124, XEP-0206) in Chromium', () => {
   async function openPage() {
     const window = await chromium.open(origin())
     const { page } = window
-    await page.route('**/bosh-test.html', (route) => route.fulfill({ contentType: 'text/html', body: '<script src="/strophe.js"></script><script src="/bosh-page.js"></script>' }))
+    const body = Object.keys(scripts).map((path) => `<script src="${path}"></script>`).join('')
+    await page.route('**/bosh-test.html', (route) => route.fulfill({ contentType: 'text/html', body }))
     for (const [path, body] of Object.entries(scripts)) {
       await page.route(`**${path}`, (route) => route.fulfill({ contentType: 'text/javascript', body }))
     }

@@ -61,7 +61,17 @@ const login = account
   ? { jid: `${account.localpart}@${settings.host}`, password: account.password, auto_login: true, nickname: account.localpart }
   : {}
 
+// A demo account's window that is closed says goodbye, so that the other window sees it go at once; by itself Converse.js
+// leaves it to the server to find out, which waits for a client that may come back (XEP-0198). Others may come back.
+converse.plugins.add('rollcall', {
+  initialize() {
+    const { api } = this['_converse']
+    if (account) addEventListener('pagehide', () => api.connection.disconnect())
+  },
+})
+
 await converse.initialize({
+  whitelisted_plugins: ['rollcall'],
   view_mode: 'fullscreen',
   authentication: 'login',
   assets_path: new URL('converse/', base).pathname,
