@@ -75,7 +75,7 @@ describe('plots', () => {
   it('place points inside the picture, from left to right', () => {
     const svg = plotSvg({ title: 'rate', xLabel: 's', series: [{ name: 'a', points: [[0, 0], [5, 10], [10, 5]] }] })
     const points = /points="([^"]+)"/.exec(svg)![1]!.split(' ').map((point) => point.split(',').map(Number))
-    assert.deepEqual(points.map(([x]) => x), [62, 305, 548])
+    assert.deepEqual(points.map(([x]) => x), [62, 298, 534])
     assert.deepEqual(points.map(([, y]) => y), [220, 34, 127])
   })
 

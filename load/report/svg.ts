@@ -19,11 +19,13 @@ export interface Plot {
 
 const WIDTH = 560
 const HEIGHT = 260
-const MARGIN = { left: 62, right: 12, top: 34, bottom: 40 } as const
+const MARGIN = { left: 62, right: 26, top: 34, bottom: 40 } as const
 const TICKS = 5
 /** Points drawn per series: more than there are pixels show nothing more. */
 const POINTS_MAX = 1200
 const COLORS = 6
+/** Of the small text, more or less. */
+const CHARACTER_WIDTH = 6.2
 
 /** The plot, or '' when no series has a point. */
 export function plotSvg(plot: Plot): string {
@@ -43,7 +45,7 @@ export function plotSvg(plot: Plot): string {
     ...y.ticks.map((tick) => horizontal(y.place(tick), yText(tick))),
     ...xTicks.map((tick) => label(x.place(tick), HEIGHT - MARGIN.bottom + 16, xText(tick), 'middle')),
     ...series.map(({ points }, at) => line(thinned(points).map(([px, py]) => `${x.place(px).toFixed(1)},${y.place(py).toFixed(1)}`), at)),
-    ...(series.length > 1 ? series.map(({ name }, at) => legend(name, at)) : []),
+    ...(series.length > 1 ? legend(series.map(({ name }) => name)) : []),
     label(MARGIN.left, 16, plot.title, 'start', 'title'),
     label((WIDTH + MARGIN.left) / 2, HEIGHT - 6, plot.xLabel, 'middle'),
   ]
@@ -96,10 +98,14 @@ function line(points: readonly string[], series: number): string {
   return `<polyline points="${points.join(' ')}" class="line c${series % COLORS}"/>`
 }
 
-function legend(name: string, series: number): string {
-  const x = WIDTH - MARGIN.right - 120
-  const y = MARGIN.top + 6 + series * 16
-  return `<line x1="${x - 22}" x2="${x - 4}" y1="${y - 4}" y2="${y - 4}" class="line c${series % COLORS}"/>${label(x, y, name, 'start')}`
+/** Names of the series beside the title, from the right, where no line is. */
+function legend(names: readonly string[]): string[] {
+  let right = WIDTH - MARGIN.right
+  return names.map((name, series) => ({ name, series })).reverse().map(({ name, series }) => {
+    const x = right - name.length * CHARACTER_WIDTH
+    right = x - 34
+    return `<line x1="${x - 20}" x2="${x - 4}" y1="12" y2="12" class="line c${series % COLORS}"/>${label(x, 16, name, 'start')}`
+  })
 }
 
 function label(x: number, y: number, text: string, anchor: string, className = 'text'): string {
