@@ -10,6 +10,12 @@ export const edgeImplements: readonly Implements[] = [
   { xep: 156, version: '1.4.0', status: 'complete', note: 'host-meta; DNS records are the operator’s' },
   { xep: 206, version: '1.4', status: 'complete' },
   { xep: 368, version: '1.1.0', status: 'complete', note: 'for clients' },
+  { xep: 388, version: '1.0.4', status: 'complete' },
   { xep: 440, version: '1.0.0', status: 'complete' },
+  { xep: 474, version: '0.5.0', status: 'complete' },
   { xep: 478, version: '0.2.0', status: 'complete' },
+  { xep: 480, version: '0.2.0', status: 'complete', note: 'keys of SCRAM' },
+  { xep: 484, version: '0.2.0', status: 'complete', note: 'no early data of TLS' },
+  { xep: 509, version: '0.2.0', status: 'complete', note: 'for clients' },
+  { xep: 515, version: '0.1.0', status: 'complete' },
 ]

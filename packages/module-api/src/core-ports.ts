@@ -71,8 +71,11 @@ export interface LoginClient {
 export interface LoginClients {
   /** Most recently seen first. */
   list(account: Jid): Promise<readonly LoginClient[]>
-  /** Forgets a client with its tokens; idempotent. Its sessions are the caller's to end. */
-  forget(account: Jid, id: string): Promise<void>
+  /**
+   * Takes a client's tokens from it and forgets it, unless it knows the password: then it still has access, and stays in the
+   * list. Its sessions are the caller's to end.
+   */
+  revoke(account: Jid, id: string): Promise<'revoked' | 'knows-password' | 'unknown'>
 }
 export const LoginClients = definePort<LoginClients>('loginClients')
 

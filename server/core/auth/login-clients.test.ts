@@ -225,12 +225,22 @@ describe('clients of an account', () => {
     assert.deepEqual([lute?.software, lute?.device], [undefined, undefined])
   })
 
-  it('are forgotten with their tokens', async () => {
+  it('are forgotten with their tokens when their access is revoked', async () => {
+    const { clientId = '', token } = await finish({ method: 'certificate', tokenMechanism: EXPR })
+    assert.equal(await service.clients.revoke(JULIET, clientId), 'revoked')
+    assert.deepEqual(await service.clients.list(JULIET), [])
+    assert.equal(await outcome(token?.text ?? ''), 'refused')
+    assert.equal(await service.clients.revoke(JULIET, clientId), 'unknown')
+  })
+
+  it('stay in the list without their tokens while they know the password', async () => {
     const token = await newToken()
     const [client] = await service.clients.list(JULIET)
-    await service.clients.forget(JULIET, client?.id ?? '')
-    assert.deepEqual(await service.clients.list(JULIET), [])
+    assert.equal(await service.clients.revoke(JULIET, client?.id ?? ''), 'knows-password')
     assert.equal(await outcome(token), 'refused')
+    assert.deepEqual((await service.clients.list(JULIET)).map(({ hasToken }) => hasToken), [false])
+    await service.setPassword(JULIET, 'orchard')
+    assert.equal(await service.clients.revoke(JULIET, client?.id ?? ''), 'revoked')
   })
 
   it('are forgotten after a while without a login, but not while they have a token', async () => {

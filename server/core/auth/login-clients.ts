@@ -125,10 +125,20 @@ export class LoginClients {
       .sort((one, other) => other.lastSeenAt - one.lastSeenAt)
   }
 
-  /** Forgets a client with its tokens; idempotent. */
-  async forget(account: Jid, id: string): Promise<void> {
+  /** Takes the tokens of a client, and forgets it unless it knows the password and so still has access. */
+  async revoke(account: Jid, id: string): Promise<'revoked' | 'knows-password' | 'unknown'> {
     const owner = account.bare.toString()
-    await this.#locks.run(owner, () => this.#store.delete(owner, id))
+    return this.#locks.run(owner, async () => {
+      const [record, version] = await Promise.all([this.#store.get(owner, id), this.#ports.passwordVersion(account)])
+      if (record === undefined) return 'unknown'
+      const { current: _current, next: _next, ...rest } = record
+      if (record.passwordVersion === version) {
+        await this.#store.set(owner, id, rest)
+        return 'knows-password'
+      }
+      await this.#store.delete(owner, id)
+      return 'revoked'
+    })
   }
 
   async #check(account: Jid, owner: string, proof: TokenProof): Promise<TokenAnswer> {
