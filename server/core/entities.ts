@@ -65,7 +65,7 @@ export class LocalSession implements Session {
   isInterested = false
   isEnded = false
   /** Stream management, when the client asked for it. */
-  management: ManagedStream | undefined = undefined
+  management: ManagedStream<LocalSession> | undefined = undefined
   readonly #ports: SessionPorts
   // Most sessions of most modules keep nothing, so the map is made on first use.
   #slots: Map<SessionSlot<unknown>, unknown> | undefined = undefined

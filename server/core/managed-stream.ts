@@ -1,21 +1,21 @@
 /**
  * Stream management of one session (XEP-0198): what came from the client, what went to it, and whether anybody is there.
  *
- * It exists only for sessions that asked for it. The rules are in `StreamManagement`; this is their record.
+ * It exists only for sessions that asked for it. The rules are in `StreamManagement`; this is their record, for any kind of
+ * session `S`, since sessions refer to it.
  */
 import { HandledCount } from './handled-count.ts'
-import type { LocalSession } from './entities.ts'
 import { UnackedQueue, wireOf } from './unacked-queue.ts'
 import type { QueueEntry } from './unacked-queue.ts'
 
 /** What a stream tells the rules. */
-export interface StreamRules {
+export interface StreamRules<S> {
   /** The client may be told that this many stanzas are safe. */
-  acknowledge(stream: ManagedStream, h: number): void
+  acknowledge(stream: ManagedStream<S>, h: number): void
   /** An entry was put into the queue; true when it is to be sent now. */
-  queued(stream: ManagedStream, bytes: number): boolean
+  queued(stream: ManagedStream<S>, bytes: number): boolean
   /** The session is over. */
-  ended(stream: ManagedStream): void
+  ended(stream: ManagedStream<S>): void
 }
 
 export interface StreamStart {
@@ -27,8 +27,8 @@ export interface StreamStart {
   readonly acked?: number
 }
 
-export class ManagedStream {
-  readonly session: LocalSession
+export class ManagedStream<S> {
+  readonly session: S
   readonly token: string
   readonly resumeMs: number
   readonly inbound: HandledCount
@@ -49,9 +49,9 @@ export class ManagedStream {
   isOverflowing = false
   /** Counts attempts to resume, so that the newest wins. */
   attempts = 0
-  readonly #rules: StreamRules
+  readonly #rules: StreamRules<S>
 
-  constructor(rules: StreamRules, session: LocalSession, start: StreamStart) {
+  constructor(rules: StreamRules<S>, session: S, start: StreamStart) {
     this.#rules = rules
     this.session = session
     this.token = start.token

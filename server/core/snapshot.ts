@@ -93,7 +93,7 @@ function exportSession(session: LocalSession, nowMs: number): SessionRecord {
   }
 }
 
-function exportStream({ token, resumeMs, inbound, queue, latencyMs, detachedAtMs }: ManagedStream, nowMs: number): StreamRecord {
+function exportStream({ token, resumeMs, inbound, queue, latencyMs, detachedAtMs }: ManagedStream<LocalSession>, nowMs: number): StreamRecord {
   return {
     token, resumeMs, latencyMs,
     handled: inbound.handled,

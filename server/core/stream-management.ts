@@ -46,15 +46,16 @@ const EXPIRIES_PER_SWEEP_MAX = 1_000
 const LATENCY_FACTOR = 10
 const REQUEST = SmRequest.toWire({})
 
+type SessionStream = ManagedStream<LocalSession>
 type Fault = Omit<CloseStream, 'kind' | 'conn'>
 
-export class StreamManagement implements StreamRules {
+export class StreamManagement implements StreamRules<LocalSession> {
   readonly #ports: StreamManagementPorts
   readonly #config: StreamManagementConfig
   /** Lost sessions, in the order of their loss. */
-  readonly #detached = new Set<ManagedStream>()
+  readonly #detached = new Set<SessionStream>()
   /** Streams with an unanswered `<r/>`, in the order of asking. */
-  readonly #waiting = new Set<ManagedStream>()
+  readonly #waiting = new Set<SessionStream>()
   readonly #endedStreams: EndedStreams
   readonly #sweep: Timer
   readonly #acked: ObserveChain<HookEvent<typeof messageAcked>>
@@ -65,7 +66,7 @@ export class StreamManagement implements StreamRules {
   readonly #overflows: CounterMetric
   readonly #timeouts: CounterMetric
   readonly #ackSeconds: HistogramMetric
-  #asked: ManagedStream[] = []
+  #asked: SessionStream[] = []
   #unackedStanzas = 0
   #unackedBytes = 0
 
@@ -165,7 +166,7 @@ export class StreamManagement implements StreamRules {
     this.lost(session)
   }
 
-  #answered(stream: ManagedStream, h: number): void {
+  #answered(stream: SessionStream, h: number): void {
     const distance = stream.queue.distance(h)
     if (distance > stream.queue.length) {
       this.#fault(stream.session, tooHigh(h, stream.queue.sent))
@@ -177,7 +178,7 @@ export class StreamManagement implements StreamRules {
     if (stream.queue.length > 0 && stream.queue.sent !== stream.requestedAtCount) this.#askSoon(stream)
   }
 
-  #noteAnswer(stream: ManagedStream): void {
+  #noteAnswer(stream: SessionStream): void {
     if (stream.requestedAtMs === undefined) return
     const latencyMs = this.#ports.clock.monotonic() - stream.requestedAtMs
     stream.requestedAtMs = undefined
@@ -186,14 +187,14 @@ export class StreamManagement implements StreamRules {
     stream.latencyMs = stream.latencyMs === 0 ? latencyMs : stream.latencyMs + (latencyMs - stream.latencyMs) / 8
   }
 
-  #drop(stream: ManagedStream, count: number): void {
+  #drop(stream: SessionStream, count: number): void {
     const { bytes } = stream.queue
     stream.queue.drop(count, (entry) => this.#tellAcked(stream, entry))
     this.#unackedStanzas -= count
     this.#unackedBytes -= bytes - stream.queue.bytes
   }
 
-  #tellAcked({ session }: ManagedStream, entry: QueueEntry): void {
+  #tellAcked({ session }: SessionStream, entry: QueueEntry): void {
     if (typeof entry === 'string' || this.#acked.isEmpty || entry.stanza.kind !== 'message') return
     this.#acked.run({ session, stanza: entry.stanza })
   }
@@ -206,11 +207,11 @@ export class StreamManagement implements StreamRules {
 
   // ------------------------------------------------------------------------------------ what streams tell (StreamRules)
 
-  acknowledge(stream: ManagedStream, h: number): void {
+  acknowledge(stream: SessionStream, h: number): void {
     stream.session.sendNonza(SmAnswer.toWire({ handled: h }))
   }
 
-  queued(stream: ManagedStream, bytes: number): boolean {
+  queued(stream: SessionStream, bytes: number): boolean {
     this.#unackedStanzas++
     this.#unackedBytes += bytes
     if (stream.isOverflowing) return false
@@ -226,7 +227,7 @@ export class StreamManagement implements StreamRules {
     return true
   }
 
-  ended(stream: ManagedStream): void {
+  ended(stream: SessionStream): void {
     this.#unackedStanzas -= stream.queue.length
     this.#unackedBytes -= stream.queue.bytes
     this.#detached.delete(stream)
@@ -236,7 +237,7 @@ export class StreamManagement implements StreamRules {
 
   // ------------------------------------------------------------------------------------ requests for acknowledgement
 
-  #askSoon(stream: ManagedStream): void {
+  #askSoon(stream: SessionStream): void {
     if (stream.isAskDue || stream.requestedAtMs !== undefined) return
     stream.isAskDue = true
     if (this.#asked.push(stream) === 1) this.#ports.clock.soon(this.#askAll)
@@ -267,7 +268,7 @@ export class StreamManagement implements StreamRules {
     else this.#ports.binding.unbind(session, 'lost')
   }
 
-  #detach(stream: ManagedStream): void {
+  #detach(stream: SessionStream): void {
     if (stream.isDetached) return
     const { session } = stream
     this.#ports.binding.sessions.remove(session)
@@ -275,7 +276,7 @@ export class StreamManagement implements StreamRules {
     this.#onDetached.run({ session })
   }
 
-  #waitForClient(stream: ManagedStream, sinceMs: number): void {
+  #waitForClient(stream: SessionStream, sinceMs: number): void {
     stream.detachedAtMs = sinceMs
     stream.requestedAtMs = undefined
     this.#waiting.delete(stream)
@@ -300,19 +301,19 @@ export class StreamManagement implements StreamRules {
   }
 
   /** Somebody who sends is there; a slow link may hold the answer up. */
-  #goOnWaiting(stream: ManagedStream, now: number): void {
+  #goOnWaiting(stream: SessionStream, now: number): void {
     stream.isHeard = false
     stream.requestedAtMs = now
     this.#waiting.delete(stream)
     this.#waiting.add(stream)
   }
 
-  #timeoutMs({ latencyMs }: ManagedStream): number {
+  #timeoutMs({ latencyMs }: SessionStream): number {
     const { ackTimeoutMaxMs, ackTimeoutMinMs } = this.#config
     return latencyMs === 0 ? ackTimeoutMaxMs : Math.min(ackTimeoutMaxMs, Math.max(ackTimeoutMinMs, latencyMs * LATENCY_FACTOR))
   }
 
-  #giveUp({ session }: ManagedStream): void {
+  #giveUp({ session }: SessionStream): void {
     this.#timeouts.add(1)
     session.closeStream('connection-timeout', 'No acknowledgement came')
     this.lost(session)
@@ -338,7 +339,7 @@ export class StreamManagement implements StreamRules {
     return { isResumed: true, jid: session.jid, wire: SmResumed.toWire({ previousId: stream.token, handled: stream.inbound.handled }) }
   }
 
-  #find({ account, previousId }: ResumeSession): ManagedStream | undefined {
+  #find({ account, previousId }: ResumeSession): SessionStream | undefined {
     if (previousId === '') return undefined
     for (const { management } of this.#ports.registry.warm(account.bare)?.sessions.values() ?? []) {
       if (management?.token === previousId) return management
@@ -351,7 +352,7 @@ export class StreamManagement implements StreamRules {
     return { isResumed: false, wire: failed('item-not-found', this.#endedStreams.handledBy(previousId, account.bare.toString())) }
   }
 
-  #refusal(stream: ManagedStream, { handled }: ResumeSession): ResumeReply | undefined {
+  #refusal(stream: SessionStream, { handled }: ResumeSession): ResumeReply | undefined {
     const { queue } = stream
     const distance = queue.distance(handled)
     if (distance >= 0 && distance <= queue.length) return undefined
@@ -361,7 +362,7 @@ export class StreamManagement implements StreamRules {
     return { isResumed: false, wire: failed('item-not-found', stream.inbound.safe) }
   }
 
-  #attach(stream: ManagedStream, edge: MemberId, { conn, handled, origin }: ResumeSession): void {
+  #attach(stream: SessionStream, edge: MemberId, { conn, handled, origin }: ResumeSession): void {
     const { queue, session } = stream
     this.#detached.delete(stream)
     stream.detachedAtMs = undefined
@@ -381,7 +382,7 @@ export class StreamManagement implements StreamRules {
   // ------------------------------------------------------------------------------------ hand-over
 
   /** Makes the stream of a session that came from another member. `detachedForMs`: undefined while it has a connection. */
-  adopt(session: LocalSession, start: StreamStart, entries: Iterable<QueueEntry>, detachedForMs: number | undefined): ManagedStream {
+  adopt(session: LocalSession, start: StreamStart, entries: Iterable<QueueEntry>, detachedForMs: number | undefined): SessionStream {
     const stream = new ManagedStream(this, session, start)
     session.management = stream
     for (const entry of entries) {
@@ -395,7 +396,7 @@ export class StreamManagement implements StreamRules {
   }
 
   /** Forgets the stream of a session that went to another member. */
-  release(stream: ManagedStream): void {
+  release(stream: SessionStream): void {
     this.#unackedStanzas -= stream.queue.length
     this.#unackedBytes -= stream.queue.bytes
     this.#detached.delete(stream)

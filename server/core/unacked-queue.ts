@@ -5,7 +5,11 @@
  * that must not get lost, one for all its recipients. Counting is modulo 2^32, so positions are compared by distance.
  */
 import type { Stanza } from '@rollcall/stanza'
-import type { LocalSession } from './entities.ts'
+
+/** What this file needs to know of a session. */
+export interface Recipient {
+  readonly isEnded: boolean
+}
 
 /** A message or iq that was given to sessions by the rules of RFC 6121 §8.5: what becomes of it matters to its sender. */
 export class DeliveredStanza {
@@ -14,11 +18,11 @@ export class DeliveredStanza {
   /** ms since the Unix epoch. */
   readonly at: number
   /** Everybody who got it. */
-  readonly recipients: readonly LocalSession[]
+  readonly recipients: readonly Recipient[]
   /** It went on to others when all who got it had ended. */
   isHandedOn = false
 
-  constructor(stanza: Stanza, wire: string, at: number, recipients: readonly LocalSession[]) {
+  constructor(stanza: Stanza, wire: string, at: number, recipients: readonly Recipient[]) {
     this.stanza = stanza
     this.wire = wire
     this.at = at

@@ -71,7 +71,8 @@ test('what the edge answers goes through the core once stanzas are counted', asy
   const client = await juliet(rig)
   client.send("<iq type='set' id='s1'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>")
   await client.read(/<iq type='result' id='s1'\/>/)
-  client.send(`<enable ${NS}/><iq type='set' id='s2'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq><message to='@' id='bad'/><message to='@' type='error'/>`)
+  client.send(`<enable ${NS}/><iq type='set' id='s2'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>`)
+  client.send("<message to='@' id='bad'/><message to='@' type='error'/>")
   const answers = await rig.core.waitFor('client-answered', 3)
   assert.equal(answers[0]?.wire, "<iq type='result' id='s2'/>")
   assert.match(answers[1]?.wire ?? '', /type='error' id='bad'.*<jid-malformed/)
@@ -143,7 +144,9 @@ test('an error that the core names is written with its detail (§6)', async () =
   await logIn(second)
   rig.send({ kind: 'close-stream', conn: lastConn(), ...fault })
   for (const client of [first, second]) {
-    assert.match(await client.read(/<\/stream:stream>/), /<stream:error><undefined-condition [^>]*\/><text [^>]*>too many<\/text><handled-count-too-high xmlns='urn:xmpp:sm:3' h='9' send-count='1'\/><\/stream:error>/)
+    const text = await client.read(/<\/stream:stream>/)
+    assert.match(text, /<stream:error><undefined-condition [^>]*\/><text [^>]*>too many<\/text><handled-count-too-high /)
+    assert.ok(text.includes(`${fault.detail}</stream:error>`))
     client.destroy()
   }
 })

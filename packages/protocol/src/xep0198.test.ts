@@ -36,8 +36,16 @@ describe('XEP-0198: stream management', () => {
     { title: 'success (§5)', xml: `<resumed xmlns='${ns}' previd='tybalt-7' h='3'/>`, value: { previousId: 'tybalt-7', handled: 3 } },
   ])
   casePairs(SmFailed, [
-    { title: 'too late, but remembered (§5)', xml: `<failed xmlns='${ns}' h='3'><item-not-found xmlns='${errors}'/></failed>`, value: { handled: 3, condition: { name: 'item-not-found' } } },
-    { title: 'out of order (§6)', xml: `<failed xmlns='${ns}'><unexpected-request xmlns='${errors}'/></failed>`, value: { condition: { name: 'unexpected-request' } } },
+    {
+      title: 'too late, but remembered (§5)',
+      xml: `<failed xmlns='${ns}' h='3'><item-not-found xmlns='${errors}'/></failed>`,
+      value: { handled: 3, condition: { name: 'item-not-found' } },
+    },
+    {
+      title: 'out of order (§6)',
+      xml: `<failed xmlns='${ns}'><unexpected-request xmlns='${errors}'/></failed>`,
+      value: { condition: { name: 'unexpected-request' } },
+    },
     { title: 'without a reason', xml: `<failed xmlns='${ns}'/>`, value: {} },
   ])
   casePairs(HandledCountTooHigh, [
