@@ -2,13 +2,16 @@
  * Composition: the only file that names modules and backends, and the only one that makes the real ports.
  */
 import { mkdirSync, readFileSync } from 'node:fs'
-import type { ServerControl } from '@rollcall/module-api'
+import { defineModule } from '@rollcall/module-api'
+import type { AnyModule, ServerControl } from '@rollcall/module-api'
 import type { Jid } from '@rollcall/jid'
+import { WebPushSender } from '@rollcall/ports'
 import type { Clock, Json, Log, Metrics, StorageBackend, WriteOp } from '@rollcall/ports'
 import { chatRoutes } from '../apps/chat/routes.ts'
 import { createLocalBus } from '../backends/bus-local/index.ts'
 import { MemoryStorage } from '../backends/storage-memory/index.ts'
 import { SqliteStorage } from '../backends/storage-sqlite/index.ts'
+import { createWebPushSender } from '../backends/web-push/index.ts'
 import { waitingData } from '../modules/archive/user-data.ts'
 import { blockListData } from '../modules/blocking/user-data.ts'
 import { privateXmlData } from '../modules/private-storage/user-data.ts'
@@ -104,9 +107,20 @@ function buildServer(config: ServerConfig, runtime: Runtime, storage: StorageBac
   const { log, clock, metrics } = runtime
   const bus = createLocalBus({ clock, log, metrics }).member<ServerMessage>(MEMBER)
   return createServer({
-    edgeConfig: config.edge, coreConfig: config.core, authConfig: config.auth, software, modules,
+    edgeConfig: config.edge, coreConfig: config.core, authConfig: config.auth, software, modules: [...modules, webPushSender(clock)],
     routes: chatRoutes(() => chatSettings(config)),
     bus, storage, clock, random: realRandom(), crypto: nodeCrypto, hasher: nodeHasher, log, metrics, control,
+  })
+}
+
+/** Gives the web-push module its way out. */
+function webPushSender(clock: Clock): AnyModule {
+  return defineModule({
+    name: 'web-push-sender',
+    summary: 'Reaches the push services of browsers.',
+    implements: [],
+    provides: [WebPushSender],
+    setup: ({ provide }) => provide(WebPushSender, createWebPushSender({ clock, random: realRandom() })),
   })
 }
 

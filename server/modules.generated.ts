@@ -6,12 +6,14 @@ import archiveModule from '../modules/archive/module.ts'
 import blockingModule from '../modules/blocking/module.ts'
 import capsModule from '../modules/caps/module.ts'
 import carbonsModule from '../modules/carbons/module.ts'
+import clientAccessModule from '../modules/client-access/module.ts'
 import commandsModule from '../modules/commands/module.ts'
 import contactAddressesModule from '../modules/contact-addresses/module.ts'
 import delayModule from '../modules/delay/module.ts'
 import discoModule from '../modules/disco/module.ts'
 import entityTimeModule from '../modules/entity-time/module.ts'
 import lastActivityModule from '../modules/last-activity/module.ts'
+import pepModule from '../modules/pep/module.ts'
 import pingModule from '../modules/ping/module.ts'
 import presenceModule from '../modules/presence/module.ts'
 import privateStorageModule from '../modules/private-storage/module.ts'
@@ -21,6 +23,7 @@ import rosterModule from '../modules/roster/module.ts'
 import serviceAdminModule from '../modules/service-admin/module.ts'
 import vcardModule from '../modules/vcard/module.ts'
 import versionModule from '../modules/version/module.ts'
+import webPushModule from '../modules/web-push/module.ts'
 
 /** Every module, sorted by folder name; which of them run is a matter of configuration. */
 export const modules: readonly AnyModule[] = [
@@ -29,12 +32,14 @@ export const modules: readonly AnyModule[] = [
   blockingModule,
   capsModule,
   carbonsModule,
+  clientAccessModule,
   commandsModule,
   contactAddressesModule,
   delayModule,
   discoModule,
   entityTimeModule,
   lastActivityModule,
+  pepModule,
   pingModule,
   presenceModule,
   privateStorageModule,
@@ -44,4 +49,5 @@ export const modules: readonly AnyModule[] = [
   serviceAdminModule,
   vcardModule,
   versionModule,
+  webPushModule,
 ]
