@@ -13,7 +13,6 @@ import delayModule from '../modules/delay/module.ts'
 import discoModule from '../modules/disco/module.ts'
 import entityTimeModule from '../modules/entity-time/module.ts'
 import lastActivityModule from '../modules/last-activity/module.ts'
-import pepModule from '../modules/pep/module.ts'
 import pingModule from '../modules/ping/module.ts'
 import presenceModule from '../modules/presence/module.ts'
 import privateStorageModule from '../modules/private-storage/module.ts'
@@ -39,7 +38,6 @@ export const modules: readonly AnyModule[] = [
   discoModule,
   entityTimeModule,
   lastActivityModule,
-  pepModule,
   pingModule,
   presenceModule,
   privateStorageModule,
