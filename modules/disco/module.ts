@@ -56,18 +56,18 @@ async function requireSight(roster: Roster, { account, from }: AccountIqRequest<
   if (!(await roster.maySeePresence(account.jid, from.bare))) throw new StanzaError('service-unavailable')
 }
 
-function infoReply(registry: DiscoRegistry, scope: DiscoScope, node: string | undefined, query: DiscoQuery): XmlElement {
+async function infoReply(registry: DiscoRegistry, scope: DiscoScope, node: string | undefined, query: DiscoQuery): Promise<XmlElement> {
   if (node === undefined) return DiscoInfo.encode(registry.info(scope, query.to))
-  return DiscoInfo.encode({ ...requireNode(registry, scope, node, query).info(), node })
+  return DiscoInfo.encode({ ...(await requireNode(registry, scope, node, query)).info(), node })
 }
 
-function itemsReply(registry: DiscoRegistry, scope: DiscoScope, node: string | undefined, query: DiscoQuery): XmlElement {
-  if (node === undefined) return DiscoItems.encode({ items: registry.items(scope, query) })
-  return DiscoItems.encode({ node, items: requireNode(registry, scope, node, query).items() })
+async function itemsReply(registry: DiscoRegistry, scope: DiscoScope, node: string | undefined, query: DiscoQuery): Promise<XmlElement> {
+  if (node === undefined) return DiscoItems.encode({ items: await registry.items(scope, query) })
+  return DiscoItems.encode({ node, items: (await requireNode(registry, scope, node, query)).items() })
 }
 
-function requireNode(registry: DiscoRegistry, scope: DiscoScope, node: string, query: DiscoQuery) {
-  const found = registry.node(scope, node, query)
+async function requireNode(registry: DiscoRegistry, scope: DiscoScope, node: string, query: DiscoQuery) {
+  const found = await registry.node(scope, node, query)
   if (found === undefined) throw new StanzaError('item-not-found')
   return found
 }

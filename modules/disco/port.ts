@@ -28,9 +28,9 @@ export interface Disco {
   addIdentity(scope: DiscoScope, identity: DiscoIdentity): void
   /** A form in the information of every host, or account (XEP-0128); undefined when there is none for this one. */
   addForm(scope: DiscoScope, read: (entity: Jid) => DataFormInput | undefined): void
-  addItems(scope: DiscoScope, read: (query: DiscoQuery) => Iterable<DiscoItem>): void
+  addItems(scope: DiscoScope, read: (query: DiscoQuery) => Iterable<DiscoItem> | Promise<Iterable<DiscoItem>>): void
   /** Nodes by any name; `find` answers undefined for names that are not its own. */
-  addNode(scope: DiscoScope, find: (node: string, query: DiscoQuery) => DiscoNode | undefined): void
+  addNode(scope: DiscoScope, find: (node: string, query: DiscoQuery) => DiscoNode | undefined | Promise<DiscoNode | undefined>): void
   /** What a host tells everybody about itself. */
   hostInfo(host: Jid): DiscoInfo
 }

@@ -53,13 +53,15 @@ export class DiscoRegistry implements Disco {
     }
   }
 
-  items(scope: DiscoScope, query: DiscoQuery): DiscoItem[] {
-    return this.#scopes[scope].items.flatMap((read) => [...read(query)])
+  async items(scope: DiscoScope, query: DiscoQuery): Promise<DiscoItem[]> {
+    const items: DiscoItem[] = []
+    for (const read of this.#scopes[scope].items) items.push(...await read(query))
+    return items
   }
 
-  node(scope: DiscoScope, node: string, query: DiscoQuery): DiscoNode | undefined {
+  async node(scope: DiscoScope, node: string, query: DiscoQuery): Promise<DiscoNode | undefined> {
     for (const find of this.#scopes[scope].nodes) {
-      const found = find(node, query)
+      const found = await find(node, query)
       if (found !== undefined) return found
     }
     return undefined
