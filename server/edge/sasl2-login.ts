@@ -242,7 +242,8 @@ export class Sasl2Login {
       return
     }
     const { config, metrics } = this.#hub
-    const isManageable = connection.transport !== 'bosh'
+    // What Bind 2 has enabled is not offered again: a client might take it up.
+    const isManageable = connection.transport !== 'bosh' && !connection.isManaged
     metrics.auth('success')
     negotiation.closeLogin()
     connection.sendControl(Sasl2Success.toWire({
