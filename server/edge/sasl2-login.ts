@@ -8,7 +8,7 @@
 import type { Jid } from '@rollcall/jid'
 import type { SessionOrigin } from '@rollcall/module-api'
 import {
-  Bind2Bound, CodecError, ConfigVersion, ConfigVersionMismatch, FastToken, LexicalError, Sasl2Authenticate, Sasl2Challenge,
+  Bind2Bound, CodecError, ConfigVersion, ConfigVersionMismatch, FastToken, Sasl2Authenticate, Sasl2Challenge,
   Sasl2Continue, Sasl2Failure, Sasl2Next, Sasl2Response, Sasl2Success, Sasl2TaskData, ScramUpgradeHash, ScramUpgradeSalt,
   SmEnabled,
 } from '@rollcall/protocol'
@@ -24,7 +24,7 @@ import type { Connection } from './connection.ts'
 import { boundFeatures, sessionFeatures } from './features.ts'
 import type { Hub } from './hub.ts'
 import type { Negotiation } from './negotiation.ts'
-import { attemptOf, wishesOf } from './sasl2-wishes.ts'
+import { attemptOf, isBadlyEncoded, wishesOf } from './sasl2-wishes.ts'
 import type { InlineWishes } from './sasl2-wishes.ts'
 import { holdUntil, noteFailure, sessionOrUndo, startStanzas } from './stream-steps.ts'
 import { faultOf, NS_SM } from './stream-wire.ts'
@@ -60,13 +60,13 @@ export class Sasl2Login {
       this.#refuse(connection, { kind: 'failure', condition: 'encryption-required' })
       return
     }
+    const element = frame.toElement()
     try {
-      const element = frame.toElement()
       const running = this.#step(connection, negotiation, element)
       if (running !== undefined) holdUntil(this.#hub, connection, running, (reply) => this.#answer(connection, negotiation, reply))
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
-      const condition = error.cause instanceof LexicalError ? 'incorrect-encoding' : 'malformed-request'
+      const condition = isBadlyEncoded(element) ? 'incorrect-encoding' : 'malformed-request'
       const abandoned = negotiation.sasl2?.isUnderWay === true ? sasl2.abort() : undefined
       this.#fail(connection, negotiation, { kind: 'failure', condition, ...(abandoned && { text: 'the attempt is over' }) })
     }

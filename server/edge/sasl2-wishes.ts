@@ -1,9 +1,9 @@
 /** What a client asks for with `<authenticate/>` (XEP-0388 §2.3), read from the element. Functions throw `CodecError`. */
-import {
-  Bind2Request, Fast, FastRequestToken, SmResume,
-} from '@rollcall/protocol'
+import { Bind2Request, Fast, FastRequestToken, SmResume } from '@rollcall/protocol'
 import type { Sasl2Authenticate } from '@rollcall/protocol'
+import { decodeBase64 } from '@rollcall/stream'
 import type { FastLogin, Sasl2Request } from '@rollcall/stream'
+import type { XmlElement } from '@rollcall/xml'
 import type { LoginAgent } from '../protocol/login-messages.ts'
 
 /** Ids of clients: a UUID as XEP-0388 §2.3 wants it, and whatever else is text of about that length. */
@@ -28,6 +28,12 @@ export function attemptOf({ mechanism, initialResponse, userAgent, upgrades, inl
 
 function fastLogin({ count, invalidate }: Fast, agentId: string): FastLogin {
   return { agentId, isInvalidating: invalidate === true, ...(count !== undefined && { count }) }
+}
+
+/** Whether the data of a mechanism is not base64 (RFC 6120 §6.5.5), instead of something else being wrong. */
+export function isBadlyEncoded(element: XmlElement): boolean {
+  const carrier = element.name === 'response' ? element : element.child('initial-response')
+  return carrier !== undefined && decodeBase64(carrier.text().trim()) === undefined
 }
 
 /** What goes with it. `tokenMechanisms`: those on offer. */
