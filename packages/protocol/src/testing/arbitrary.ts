@@ -21,6 +21,8 @@ const foreign: Arbitrary<XmlElement> = fc
 const values: Readonly<Record<string, Arbitrary<unknown>>> = {
   string: xmlText,
   uint: fc.maxSafeNat(),
+  unsignedInt: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+  positiveInteger: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
   int: fc.maxSafeInteger().map((value) => value + 0),
   bool: fc.boolean(),
   jid,
@@ -48,7 +50,7 @@ function fieldValue(field: AnyField): Arbitrary<unknown> {
     case 'children': return fc.array(codecValue(shape.codec), { maxLength: 3 })
     case 'childName': return fc.record(
       { name: fc.constantFrom(...shape.names), text: xmlText.filter((text) => text !== '') },
-      { requiredKeys: ['name'] },
+      { requiredKeys: ['name'], noNullPrototype: true },
     )
     case 'anyChild': return fc
       .tuple(fc.constantFrom(...shape.names), fc.constantFrom(...shape.namespaces), foreign)
