@@ -8,7 +8,8 @@ const FEATURES = /<\/stream:features>/
 const AGENT = "<user-agent id='3c0b6d4e-6a5e-4cf0-9a55-0d0a1f0f7a11'/>"
 const BIND = "<bind xmlns='urn:xmpp:bind:0'><tag>Lute</tag></bind>"
 const plain = (inline: string, password = PASSWORD) =>
-  `<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>${Buffer.from(`\0juliet\0${password}`).toString('base64')}</initial-response>${inline}</authenticate>`
+  "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><initial-response>"
+  + `${Buffer.from(`\0juliet\0${password}`).toString('base64')}</initial-response>${inline}</authenticate>`
 
 let rig: Rig
 
@@ -131,8 +132,10 @@ test('an address that failed too often waits, however it logs in', async () => {
 })
 
 test('over BOSH nothing of stream management is offered inline: it has its own', async () => {
-  const body = `<body xmlns='http://jabber.org/protocol/httpbind' rid='1' to='${HOST}' wait='5' hold='1' ver='1.6' xmpp:version='1.0' xmlns:xmpp='urn:xmpp:xbosh'/>`
-  const response = await fetch(`http://127.0.0.1:${rig.port('http')}/http-bind`, { method: 'POST', body, headers: { 'content-type': 'text/xml; charset=utf-8' } })
+  const body = `<body xmlns='http://jabber.org/protocol/httpbind' rid='1' to='${HOST}' wait='5' hold='1' ver='1.6'`
+    + " xmpp:version='1.0' xmlns:xmpp='urn:xmpp:xbosh'/>"
+  const headers = { 'content-type': 'text/xml; charset=utf-8' }
+  const response = await fetch(`http://127.0.0.1:${rig.port('http')}/http-bind`, { method: 'POST', body, headers })
   const text = await response.text()
   assert.match(text, /<authentication xmlns='urn:xmpp:sasl:2'>.*<feature var='urn:xmpp:carbons:2'\/>/)
   assert.doesNotMatch(text, /urn:xmpp:sm:3/)
