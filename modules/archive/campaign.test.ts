@@ -120,11 +120,15 @@ class Campaign {
   async #lose(at: number): Promise<void> {
     const client = this.#clients[at]
     if (client === undefined) return
-    await this.#read(client, false)
-    await this.#host.disconnect(client.entity, 'lost')
-    // Beyond the time in which it might be resumed.
+    // The time that a lost session waits for its client is too long for another one that does not answer the server.
+    const lost = this.#clients.filter((other) => other === client || (client.isManaged && other?.isManaged === true))
+    for (const one of lost) {
+      if (one === undefined) continue
+      await this.#read(one, false)
+      await this.#host.disconnect(one.entity, 'lost')
+      this.#clients[this.#clients.indexOf(one)] = undefined
+    }
     if (client.isManaged) await this.#host.advance(700_000)
-    this.#clients[at] = undefined
   }
 
   async #read(client: Client, isAcknowledging: boolean): Promise<void> {
