@@ -95,7 +95,7 @@ function checkAuth({ auth, hosts }: Settings, add: Add, folder: string): void {
 
 type SizeLimit = 'preAuthElementBytesMax' | 'preAuthBytesMax' | 'outputHighBytes' | 'outputBytesMax' | 'stanzaBytesMax'
 
-function checkLimits({ limits, http }: Settings, add: Add): void {
+function checkLimits({ limits, http, streamManagement }: Settings, add: Add): void {
   const atMost = (low: SizeLimit, high: SizeLimit) => {
     if (limits[low] <= limits[high]) return
     add('config-conflict', `limits.${low}`, `is more than limits.${high} (${formatSize(limits[high])}): lower it or raise the other`)
@@ -106,6 +106,13 @@ function checkLimits({ limits, http }: Settings, add: Add): void {
   if (limits.stanzaBytesMax > http.bodyBytesMax) {
     const message = `is more than http.bodyBytesMax (${formatSize(http.bodyBytesMax)}), so that BOSH clients could not send it: raise that too`
     add('config-conflict', 'limits.stanzaBytesMax', message)
+  }
+  if (streamManagement.unackedBytesMax > limits.outputBytesMax) {
+    const message = `is more than limits.outputBytesMax (${formatSize(limits.outputBytesMax)}), so that who resumes could be cut off again: lower it`
+    add('config-conflict', 'streamManagement.unackedBytesMax', message)
+  }
+  if (streamManagement.ackTimeoutMinMs > streamManagement.ackTimeoutMaxMs) {
+    add('config-conflict', 'streamManagement.ackTimeoutMin', 'is longer than streamManagement.ackTimeoutMax: lower it or raise the other')
   }
   if (http.websocket.path === http.bosh.path) add('config-conflict', 'http.bosh.path', 'is the path of http.websocket too: change one of them')
 }

@@ -3,8 +3,8 @@ import type { AuthBackoffConfig, BoshConfig, EdgeLimits, EdgeTimeouts } from '..
 import { defaultEdgeConfig } from '../edge/config.ts'
 import type { ClientsConfig, LockoutConfig } from '../core/auth/config.ts'
 import { defaultAuthConfig } from '../core/auth/config.ts'
-import { defaultCoreLimits } from '../core/config.ts'
-import type { CoreLimits } from '../core/config.ts'
+import { defaultCoreLimits, defaultStreamManagement } from '../core/config.ts'
+import type { CoreLimits, StreamManagementConfig } from '../core/config.ts'
 import { field, numbers, section } from './field.ts'
 
 const KIB = 1024
@@ -91,6 +91,18 @@ export const loginClients = section('What is remembered of clients that name the
     tokenRotationMs: [0, 365 * dayMs, 'Age at which a token is replaced when it is used.'],
   }),
   areNamesKept: field.boolean(defaultAuthConfig.clients.areNamesKept, 'Keep what clients say about their software and device.'),
+})
+
+type StreamManagementNumbers = Omit<StreamManagementConfig, 'durability' | 'location'>
+
+export const streamManagementFields = numbers<StreamManagementNumbers>(defaultStreamManagement, {
+  resumeMaxSeconds: [0, 86_400, 'How long a session whose connection is lost waits for its client; 0: none can be resumed.'],
+  unackedStanzasMax: [10, MILLION, 'Stanzas sent to one client and not acknowledged; more end its session.'],
+  unackedBytesMax: [64 * KIB, GIB, 'Bytes of such stanzas; more end the session.'],
+  detachedSessionsMax: [0, 10 * MILLION, 'Sessions that wait for their client at a time; beyond it a lost one ends at once.'],
+  endedSessionsKept: [0, 10 * MILLION, 'Ended sessions remembered, so that clients that come too late learn what arrived.'],
+  ackTimeoutMinMs: [secondMs, hourMs, 'A client has ten times its usual delay to acknowledge, at least this long.'],
+  ackTimeoutMaxMs: [secondMs, hourMs, 'The most that may be; then its connection is taken for lost.'],
 })
 
 type BoshNumbers = Omit<BoshConfig, 'path'>

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { defineModule, option } from '@rollcall/module-api'
 import { defaultAuthConfig } from '../core/auth/config.ts'
-import { defaultCoreLimits } from '../core/config.ts'
+import { defaultCoreLimits, defaultStreamManagement } from '../core/config.ts'
 import { defaultEdgeConfig } from '../edge/config.ts'
 import { ConfigError, loadConfig } from './load.ts'
 import type { Environment } from './environment.ts'
@@ -67,7 +67,9 @@ describe('no configuration at all', () => {
     const { hosts: _defaultHosts, listeners: _defaultListeners, tls: defaultTls, ...defaults } = defaultEdgeConfig
     assert.deepEqual(rest, defaults)
     assert.deepEqual({ ...tls, selfSignedDirectory: '' }, defaultTls)
-    assert.deepEqual(config.core, { hosts: ['localhost'], admins: [], contacts: {}, modules: {}, limits: defaultCoreLimits })
+    assert.deepEqual(config.core, {
+      hosts: ['localhost'], admins: [], contacts: {}, modules: {}, limits: defaultCoreLimits, streamManagement: defaultStreamManagement,
+    })
     const { hosts, anonymousHosts, ...auth } = config.auth
     assert.deepEqual(auth, defaultAuthConfig)
     assert.deepEqual([...hosts, ...anonymousHosts], ['localhost'])
@@ -115,6 +117,21 @@ modules: { last-activity: { cache: 20s, enabled: false } }
     assert.deepEqual(edge.limits, defaultEdgeConfig.limits)
     assert.deepEqual(core.limits, defaultCoreLimits)
     assert.deepEqual(auth.lockout, defaultAuthConfig.lockout)
+  })
+
+  it('sets stream management', () => {
+    const { core } = load(`
+limits: { outputBytesMax: 32MiB }
+streamManagement:
+  { durability: async, resumeMax: 30m, location: '[2001:db8::1]:5222', unackedBytesMax: 16MiB, unackedStanzasMax: 500, ackTimeoutMin: 5s, ackTimeoutMax: 1m }
+`)
+    assert.deepEqual(core.streamManagement, {
+      ...defaultStreamManagement, durability: 'async', resumeMaxSeconds: 1800, location: '[2001:db8::1]:5222', unackedBytesMax: 16 * 2 ** 20,
+      unackedStanzasMax: 500, ackTimeoutMinMs: 5000, ackTimeoutMaxMs: 60_000,
+    })
+    for (const location of ['edge1.capulet.example:5222', 'capulet.example', '192.0.2.1:5222']) {
+      assert.equal(load(`streamManagement: { location: '${location}' }`).core.streamManagement?.location, location)
+    }
   })
 
   it('says who may log in and how', () => {
@@ -192,6 +209,12 @@ const mistakes: readonly [title: string, text: string, ...said: string[]][] = [
   ['nobody can log in', 'auth:\n  mechanisms: []\n', '2: auth.mechanisms: nobody could log in: name at least one'],
   ['limits that contradict each other', 'limits:\n  outputHighBytes: 16MiB\n',
     '2: limits.outputHighBytes: is more than limits.outputBytesMax (8MiB): lower it or raise the other'],
+  ['more to send again than may wait', 'streamManagement:\n  unackedBytesMax: 16MiB\n',
+    '2: streamManagement.unackedBytesMax: is more than limits.outputBytesMax (8MiB), so that who resumes could be cut off again: lower it'],
+  ['time-outs the wrong way round', 'streamManagement:\n  ackTimeoutMin: 2m\n',
+    '2: streamManagement.ackTimeoutMin: is longer than streamManagement.ackTimeoutMax: lower it or raise the other'],
+  ['a place to resume with a scheme', 'streamManagement:\n  location: xmpp://a.example\n',
+    `2: streamManagement.location: 'xmpp://a.example' is not a place to connect to: write xmpp.chat.example:5222 or [2001:db8::1]:5222`],
   ['many mistakes at once, in the order of lines', 'log:\n  level: loud\nadmin:\n  prot: 1\ntls:\n  required: 1\n',
     '2: log.level: must be one of debug, info, warn, error', `4: admin.prot: there is no such setting; did you mean 'port'?`,
     '6: tls.required: must be true or false, not 1'],

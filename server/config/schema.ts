@@ -3,10 +3,11 @@ import { prepareDomainpart, tryParseJid } from '@rollcall/jid'
 import type { AnyModule } from '@rollcall/module-api'
 import { optionFault } from '../core/module-loader.ts'
 import { defaultAuthConfig } from '../core/auth/config.ts'
+import { defaultStreamManagement } from '../core/config.ts'
 import { defaultEdgeConfig } from '../edge/config.ts'
 import { field, number, optionField, section } from './field.ts'
 import type { AnySection, Infer, ListField, SectionField, TableField } from './field.ts'
-import { accountLockout, addressLockout, boshFields, limits, loginClients, timeouts } from './limit-fields.ts'
+import { accountLockout, addressLockout, boshFields, limits, loginClients, streamManagementFields, timeouts } from './limit-fields.ts'
 
 const LISTENERS_MAX = 64
 const HOSTS_MAX = 10_000
@@ -47,6 +48,12 @@ function pathFault(path: string): string | undefined {
 
 function addressFault(address: string): string | undefined {
   return /^[\w.:%-]+$/.test(address) ? undefined : `'${address}' is not an address to listen on: write '::', 127.0.0.1 or a host name`
+}
+
+/** Of a server that clients reach (XEP-0198 §3): `host:port`, the port where it is not 5222. */
+function locationFault(location: string): string | undefined {
+  if (location === '' || /^(?:\[[\da-f:.]+\]|[^\s:[\]/@]+)(?::\d{1,5})?$/i.test(location)) return undefined
+  return `'${location}' is not a place to connect to: write xmpp.chat.example:5222 or [2001:db8::1]:5222`
 }
 
 const port = (fallback: number | undefined, description: string) => field.integer(fallback, 0, 65_535, description)
@@ -93,6 +100,13 @@ const auth = section('Logging in.', {
   accountLockout,
   addressLockout,
   clients: loginClients,
+})
+
+const streamManagement = section('Acknowledgements, and sessions that outlive their connection (XEP-0198).', {
+  durability: field.choice(defaultStreamManagement.durability, ['commit', 'async'],
+    'commit: stanzas of clients are acknowledged when what they stand for is stored; async: when they were handled, sooner but not crash-safe.'),
+  location: field.text(defaultStreamManagement.location, 'Where clients should resume, as host:port; the usual place when empty.', { check: locationFault }),
+  ...streamManagementFields,
 })
 
 const httpSection = section('Web chat, WebSocket (RFC 7395), BOSH (XEP-0124) and host-meta (XEP-0156).', {
@@ -161,6 +175,7 @@ const topLevel = {
   auth,
   limits,
   timeouts,
+  streamManagement,
   http: httpSection,
   admins: field.texts([], 'Accounts that may administrate over XMPP (XEP-0133).', { checkItem: accountFault }),
   contacts,

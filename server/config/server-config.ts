@@ -87,6 +87,7 @@ export function toServerConfig(settings: Settings, { file, folder, dataDir: give
     edge: edgeConfig(settings, { hosts, folder, dataDir, isTryOut, hasAnonymous: anonymousHosts.length > 0 }),
     core: {
       hosts, admins: settings.admins, contacts: settings.contacts, modules: settings.modules, limits: pick(settings.limits, coreLimitKeys),
+      streamManagement: settings.streamManagement,
     },
     auth: authConfig(settings, hosts, anonymousHosts),
     storage: storageConfig(settings, folder, dataDir),

@@ -19,10 +19,10 @@ export interface StreamManagementConfig {
   /** `commit`: a stanza is acknowledged when what it stands for is committed; `async`: when it was handled. */
   readonly durability: 'commit' | 'async'
   /** How long a lost session waits for its client, in seconds; a client may wish for less. 0: no resumption. */
-  readonly resumeSecondsMax: number
+  readonly resumeMaxSeconds: number
   /** Where clients should resume: `domainpart:port`, IPv6 in brackets; '' for wherever they find the server. */
   readonly location: string
-  /** Stanzas sent to one client and not acknowledged; more ends its session. */
+  /** Stanzas sent to one client and not acknowledged; more end its session. */
   readonly unackedStanzasMax: number
   /** Bytes of them. */
   readonly unackedBytesMax: number
@@ -38,7 +38,7 @@ export interface StreamManagementConfig {
 
 export const defaultStreamManagement: StreamManagementConfig = {
   durability: 'commit',
-  resumeSecondsMax: 600,
+  resumeMaxSeconds: 600,
   location: '',
   unackedStanzasMax: 20_000,
   // Below the edge's limit for output that waits, so that a replay never exceeds that.

@@ -75,7 +75,7 @@ describe('XEP-0198 §3: enabling', () => {
   })
 
   test('resumption can be turned off', async () => {
-    await restart({ resumeSecondsMax: 0 })
+    await restart({ resumeMaxSeconds: 0 })
     juliet.send(`<enable ${NS} resume='true'/>`)
     await juliet.receives(`<enabled ${NS}/>`)
   })

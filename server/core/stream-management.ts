@@ -152,8 +152,8 @@ export class StreamManagement implements StreamRules<LocalSession> {
   }
 
   #start(session: LocalSession, wish: SmEnable): Input<typeof SmEnabled> {
-    const { location, resumeSecondsMax } = this.#config
-    const seconds = wish.resume ? Math.min(wish.max ?? resumeSecondsMax, resumeSecondsMax) : 0
+    const { location, resumeMaxSeconds } = this.#config
+    const seconds = wish.resume ? Math.min(wish.max ?? resumeMaxSeconds, resumeMaxSeconds) : 0
     const token = seconds === 0 ? '' : this.#ports.random.id()
     session.management = new ManagedStream(this, session, { token, resumeMs: seconds * 1000 })
     return seconds === 0 ? {} : { id: token, resume: true, max: seconds, ...(location === '' ? {} : { location }) }
