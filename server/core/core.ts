@@ -38,8 +38,8 @@ import { CoreRouter } from './router.ts'
 import { Redelivery } from './redelivery.ts'
 import { exportAccount, importAccount } from './snapshot.ts'
 import type { AccountSnapshot } from './snapshot.ts'
+import { stopCore } from './stop.ts'
 import { StreamManagement } from './stream-management.ts'
-import type { QueueEntry } from './unacked-queue.ts'
 
 export interface CoreOptions {
   readonly config: CoreConfig
@@ -75,7 +75,7 @@ export interface Core {
   handOver(account: Jid): AccountSnapshot | undefined
   /** Takes an account over; its edges must send the sessions' stanzas here from now on. */
   takeOver(snapshot: AccountSnapshot): Promise<void>
-  /** Ends every session (modules tell contacts) and stops the modules. Storage and bus stay open. */
+  /** Ends every session (modules tell contacts) and stops the modules; settles within `STOP_WAITS_MS`. Storage and bus stay open. */
   stop(): Promise<void>
 }
 
@@ -112,25 +112,14 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const loader = new ModuleLoader({ storage, registry, hooks, iqs, log, bindInline })
   bindInline.add(SmEnable, (session, wish) => streams.enableInline(session as LocalSession, wish))
 
-  loader.offer(Clock, clock)
-  loader.offer(Random, random)
-  loader.offer(Log, log)
-  loader.offer(Metrics, metrics)
-  loader.offer(Hasher, options.hasher)
+  offerOptions(loader, options)
   loader.offer(Router, router)
   loader.offer(Accounts, accounts)
   loader.offer(AccountAdmin, admin)
   loader.offer(IqClient, requests)
-  loader.offer(LoginClients, options.clients)
-  loader.offer(ServerControl, options.control)
   loader.offer(ServerInfo, serverInfo(options, loader, components))
   await loader.load(options.modules, config.modules)
-  const fanOut = loader.find(PresenceFanOut)
-  if (fanOut !== undefined) {
-    const filters = hooks.filter(inbound)
-    const admit = (event: HookEvent<typeof inbound>) => filters.run(event)
-    router.useBroadcastExpansion((stanza, targets) => fanOut.deliver(stanza, targets, filters.isEmpty ? undefined : admit))
-  }
+  expandBroadcasts(router, loader, hooks)
   const service = busService({ binding, inbox, streams, router, components, loader, bindInline, auth: options.auth, hosts, log })
 
   return {
@@ -145,13 +134,28 @@ export async function createCore(options: CoreOptions): Promise<Core> {
       registry.install(account)
       for (const session of account.sessions.values()) binding.install(session)
     },
-    async stop() {
-      await endAll(registry, binding, redelivery)
-      streams.stop()
-      registry.stop()
-      await loader.stop()
-    },
+    stop: () => stopCore({ registry, binding, redelivery, streams, loader, clock, log }),
   }
+}
+
+/** What modules may need that the core has from outside. */
+function offerOptions(loader: ModuleLoader, options: CoreOptions): void {
+  loader.offer(Clock, options.clock)
+  loader.offer(Random, options.random)
+  loader.offer(Log, options.log)
+  loader.offer(Metrics, options.metrics)
+  loader.offer(Hasher, options.hasher)
+  loader.offer(LoginClients, options.clients)
+  loader.offer(ServerControl, options.control)
+}
+
+/** Lets the module that knows who is to get a broadcast expand it, past the filters that each copy would have passed. */
+function expandBroadcasts(router: CoreRouter, loader: ModuleLoader, hooks: HookChains): void {
+  const fanOut = loader.find(PresenceFanOut)
+  if (fanOut === undefined) return
+  const filters = hooks.filter(inbound)
+  const admit = (event: HookEvent<typeof inbound>) => filters.run(event)
+  router.useBroadcastExpansion((stanza, targets) => fanOut.deliver(stanza, targets, filters.isEmpty ? undefined : admit))
 }
 
 interface HandOverPorts {
@@ -173,18 +177,6 @@ function handOver(jid: Jid, { registry, binding, streams, clock }: HandOverPorts
     if (session.management !== undefined) streams.release(session.management)
   }
   return snapshot
-}
-
-/** Ends every session; what their clients did not acknowledge is on its way to storage when this settles. */
-async function endAll(registry: AccountRegistry, binding: Binding, redelivery: Redelivery): Promise<void> {
-  const unacked: [LocalSession, QueueEntry[]][] = []
-  for (const account of [...registry.all()]) {
-    // Taken from all sessions before the first one ends: nothing goes to another that ends as well.
-    for (const session of account.sessions.values()) unacked.push([session, session.takeUnacked()])
-    for (const session of [...account.sessions.values()]) binding.unbind(session, 'shutdown')
-  }
-  for (const [session, entries] of unacked) redelivery.take(session, entries)
-  await redelivery.settled()
 }
 
 function serverInfo(options: CoreOptions, loader: ModuleLoader, components: ComponentTable): ServerInfo {
