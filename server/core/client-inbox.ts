@@ -72,7 +72,7 @@ export class ClientInbox {
     const own = work.promise?.catch((error: unknown) => this.#refuse(session, stanza, error))
     if (own === undefined) return routed
     if (routed === undefined) return own
-    return Promise.all([own, routed]).then(() => {})
+    return bothOf(own, routed)
   }
 
   #presenceStanza(session: LocalSession, stanza: Stanza): void | Promise<void> {
@@ -103,4 +103,8 @@ export class ClientInbox {
     const reply = errorReply(stanza, refusal)
     if (reply !== undefined) session.send(reply)
   }
+}
+
+async function bothOf(first: Promise<void>, second: Promise<void>): Promise<void> {
+  await Promise.all([first, second])
 }

@@ -384,7 +384,11 @@ describe('XEP-0198 §4: messages of a session that ended', () => {
     romeo.send(message('both', BARE))
     await say('one')
     let isStopped = false
-    const stopping = host.core.stop().then(() => { isStopped = true })
+    const stop = async (): Promise<void> => {
+      await host.core.stop()
+      isStopped = true
+    }
+    const stopping = stop()
     await host.settle()
     assert.equal(store.stored.length, 2)
     assert.equal(isStopped, false)

@@ -309,7 +309,8 @@ export class ClientStream implements StreamService {
       kind: 'bind', account, resourcepart: resource, conn: connection.id, isAnonymous, origin: { transport, address, isSecure },
     })
     const undo = this.#undoing(connection, account)
-    holdUntil(this.#hub, connection, sessionOrUndo<BindReply>(connection, request, (reply) => reply.isBound, undo), (reply) => this.#bound(connection, stanza, reply))
+    const bound = sessionOrUndo<BindReply>(connection, request, (reply) => reply.isBound, undo)
+    holdUntil(this.#hub, connection, bound, (reply) => this.#bound(connection, stanza, reply))
   }
 
   /** Whether or not the core's answer arrives, and whether or not the client still is there: no session may stay behind. */
@@ -348,7 +349,8 @@ export class ClientStream implements StreamService {
       origin: { transport, address, isSecure },
     })
     const undo = this.#undoing(connection, account)
-    holdUntil(this.#hub, connection, sessionOrUndo<ResumeReply>(connection, request, (reply) => reply.isResumed, undo), (reply) => this.#resumed(connection, reply))
+    const resumed = sessionOrUndo<ResumeReply>(connection, request, (reply) => reply.isResumed, undo)
+    holdUntil(this.#hub, connection, resumed, (reply) => this.#resumed(connection, reply))
   }
 
   #resumed(connection: Connection, reply: ResumeReply): void {

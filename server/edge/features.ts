@@ -26,7 +26,8 @@ export function authFeatures(context: SaslContext, info: HostInfo, config: EdgeC
     for (const name of mechanisms) wire += `<mechanism>${name}</mechanism>`
     wire += '</mechanisms>'
   }
-  return sasl2Feature(context, info, isManageable) + wire + info.featuresBeforeAuth + limitsFeature(config.limits.preAuthElementBytesMax, config.timeouts.negotiationMs)
+  const ownLimits = limitsFeature(config.limits.preAuthElementBytesMax, config.timeouts.negotiationMs)
+  return sasl2Feature(context, info, isManageable) + wire + info.featuresBeforeAuth + ownLimits
 }
 
 /**

@@ -68,6 +68,8 @@ export interface ResumeWish {
   readonly edge?: (typeof EDGES)[number]
 }
 
+type TestHostParts = Pick<TestHost, 'clock' | 'log' | 'metrics' | 'storage' | 'host' | 'controlCalls'>
+
 export class TestHost {
   readonly core: Core
   readonly clock: FakeClock
@@ -82,7 +84,7 @@ export class TestHost {
   #nextConn = 1
   #messageCount = 0
 
-  private constructor(core: Core, buses: readonly Bus<ServerMessage>[], parts: Pick<TestHost, 'clock' | 'log' | 'metrics' | 'storage' | 'host' | 'controlCalls'>) {
+  private constructor(core: Core, buses: readonly Bus<ServerMessage>[], parts: TestHostParts) {
     this.core = core
     this.clock = parts.clock
     this.log = parts.log

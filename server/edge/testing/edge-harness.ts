@@ -40,8 +40,10 @@ export class FakeCore {
   #waiting: (() => void)[] = []
 
   constructor() {
-    this.answers.set('host-info', (message) => (message.kind === 'host-info' && message.host === HOST
-      ? { featuresBeforeAuth: '', featuresAfterAuth: "<ver xmlns='urn:xmpp:features:rosterver'/>", bind2Features: ['urn:xmpp:carbons:2', 'urn:xmpp:sm:3'] } : undefined))
+    const info = {
+      featuresBeforeAuth: '', featuresAfterAuth: "<ver xmlns='urn:xmpp:features:rosterver'/>", bind2Features: ['urn:xmpp:carbons:2', 'urn:xmpp:sm:3'],
+    }
+    this.answers.set('host-info', (message) => (message.kind === 'host-info' && message.host === HOST ? info : undefined))
     this.answers.set('check-lockout', () => ({ waitMs: 0 }))
     this.answers.set('report-auth', () => ({ waitMs: 0 }))
     this.answers.set('verify-password', (message) => ({ isValid: message.kind === 'verify-password' && message.password === PASSWORD }))
