@@ -2,6 +2,7 @@
 // `?as=romeo` logs in as one of them, so that two windows are two people.
 
 import converse from './converse/converse.min.js'
+import { addPush } from './push.js'
 
 /** Where the page stands, which may be below a path of a reverse proxy. */
 const base = new URL('.', location.href)
@@ -70,8 +71,10 @@ converse.plugins.add('rollcall', {
   },
 })
 
+addPush(converse, base)
+
 await converse.initialize({
-  whitelisted_plugins: ['rollcall'],
+  whitelisted_plugins: ['rollcall', 'rollcall-push'],
   view_mode: 'fullscreen',
   authentication: 'login',
   assets_path: new URL('converse/', base).pathname,
