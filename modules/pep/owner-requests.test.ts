@@ -58,7 +58,8 @@ describe('XEP-0060 §8.1: making nodes', () => {
 describe('XEP-0060 §8.2 and §8.3: configuring nodes', () => {
   test('changes what is named and nothing else', async () => {
     await node()
-    await answers(juliet, owner('set', `<configure node='${MOOD}'>${submitted('node_config', { max_items: 'max', notify_retract: 'false', unknown: 'x' })}</configure>`),
+    const form = submitted('node_config', { max_items: 'max', notify_retract: 'false', unknown: 'x' })
+    await answers(juliet, owner('set', `<configure node='${MOOD}'>${form}</configure>`),
       done('o1'))
     assert.deepEqual([await configValue('max_items'), await configValue('notify_retract'), await configValue('access_model')], [['max'], ['0'], ['presence']])
     await answers(juliet, owner('set', `<configure node='${MOOD}'><x xmlns='jabber:x:data' type='cancel'/></configure>`), done('o1'))
@@ -127,7 +128,8 @@ describe('XEP-0060 §8.4 and §8.5: deleting and purging', () => {
 describe('XEP-0060 §6.1, §6.2, §5.6: subscriptions', () => {
   const join = (jid = 'tybalt@capulet.example', name = MOOD) => pubsub('set', `<subscribe node='${name}' jid='${jid}'/>`, TO_JULIET)
   const leave = (jid = 'tybalt@capulet.example', name = MOOD) => pubsub('set', `<unsubscribe node='${name}' jid='${jid}'/>`, TO_JULIET)
-  const state = (content: string) => `<iq type='result' id='q1' from='${JULIET}' to='tybalt@capulet.example/alley'><pubsub xmlns='${NS_PUBSUB}'>${content}</pubsub></iq>`
+  const state = (content: string) =>
+    `<iq type='result' id='q1' from='${JULIET}' to='tybalt@capulet.example/alley'><pubsub xmlns='${NS_PUBSUB}'>${content}</pubsub></iq>`
   const subscription = `<subscription node='${MOOD}' jid='tybalt@capulet.example' subscription='subscribed'/>`
 
   test('begin, are told, and end', async () => {
@@ -190,8 +192,8 @@ describe('XEP-0060 §8.9 and §5.7: affiliations', () => {
     await answers(juliet, set(`<affiliation jid='${JULIET}' affiliation='none'/>
       <affiliation jid='nurse@capulet.example' affiliation='member'/>`), refused(JULIET, 'owner'))
     await answers(juliet, set("<affiliation jid='nurse@capulet.example' affiliation='owner'/>"), refused('nurse@capulet.example', 'member'))
-    await refuses(juliet, set("<affiliation jid='nurse@capulet.example' affiliation='none'/>
-      <affiliation jid='nurse@capulet.example/x' affiliation='member'/>"), 'bad-request', 'modify')
+    await refuses(juliet, set(`<affiliation jid='nurse@capulet.example' affiliation='none'/>
+      <affiliation jid='nurse@capulet.example/x' affiliation='member'/>`), 'bad-request', 'modify')
   })
 })
 

@@ -36,7 +36,8 @@ async function refusesWith(entity: ScriptedEntity, request: string, condition: s
 
 describe('XEP-0060 §7.1: publishing', () => {
   test('makes the node, answers with the id, and keeps one item unless told otherwise', async () => {
-    const done = (id: string) => `<iq type='result' id='p1' to='${JULIET}/balcony'><pubsub xmlns='${NS_PUBSUB}'><publish node='${MOOD}'><item id='${id}'/></publish></pubsub></iq>`
+    const done = (id: string) =>
+      `<iq type='result' id='p1' to='${JULIET}/balcony'><pubsub xmlns='${NS_PUBSUB}'><publish node='${MOOD}'><item id='${id}'/></publish></pubsub></iq>`
     await answers(juliet, publish(MOOD, `<item>${mood('one')}</item>`), done('current'))
     await answers(juliet, publish(MOOD, item('a', 'two')), done('a'))
     await answers(juliet, get(), itemsResult(juliet, item('a', 'two')))
