@@ -3,8 +3,9 @@
  * as if it were never there. Subscriptions stay as they are ("polite blocking", §4).
  */
 import { defineModule, dropped, inbound, keyvalStore, option, outbound } from '@rollcall/module-api'
+import type { Account } from '@rollcall/module-api'
 import { Random } from '@rollcall/ports'
-import { attr, Blocklist, children, element, NS_BLOCKING } from '@rollcall/protocol'
+import { attr, Blocklist, children, element, extensions, NS_BLOCKING } from '@rollcall/protocol'
 import { tryParseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import { StanzaError } from '@rollcall/stanza'
@@ -13,10 +14,12 @@ import { Roster } from '../roster/port.ts'
 import { BlockList } from './block-list.ts'
 import { AccountBlocks, BlockingService } from './blocking-service.ts'
 import { Blocking } from './port.ts'
+import type { BlockedItem } from './port.ts'
 
 // Looser than the declared elements, so that an address that is none gets the error that says so.
 const item = element(NS_BLOCKING, 'item', { jid: attr.string('jid') })
-const BlockRequest = element(NS_BLOCKING, 'block', { items: children(item) })
+const blockItem = element(NS_BLOCKING, 'item', { jid: attr.string('jid'), extensions: extensions() })
+const BlockRequest = element(NS_BLOCKING, 'block', { items: children(blockItem) })
 const UnblockRequest = element(NS_BLOCKING, 'unblock', { items: children(item) })
 
 export default defineModule({
@@ -40,15 +43,23 @@ export default defineModule({
     const service = new BlockingService({
       ...ports, store: lists, askedSlot, blocksOf: (account) => account.get(slot), itemsMax: config.itemsMax,
     })
+    const handlers: ((account: Account, item: BlockedItem) => void)[] = []
     provide(Blocking, {
       isBlocked: (account, jid) => service.isBlocked(account, jid),
       list: (account) => account.get(slot).list.jids,
+      onBlocked: (handler) => { handlers.push(handler) },
     })
     ports.presence.addVeto((account, contact) => service.isBlocked(account, contact))
     on(inbound, 'early', ({ account, stanza }) => (service.refuses(account, stanza) ? dropped : undefined))
     on(outbound, 'early', ({ session, stanza }) => service.checkOutbound(session.account, stanza))
     onIqGet(Blocklist, 'self', ({ session }) => Blocklist.encode({ items: service.list(session).map((jid) => ({ jid })) }))
-    onIqSet(BlockRequest, 'self', ({ account, payload }) => service.block(account, addresses(payload.items)))
+    onIqSet(BlockRequest, 'self', async ({ account, payload }) => {
+      const jids = addresses(payload.items)
+      await service.block(account, jids)
+      payload.items.forEach(({ extensions: said }, i) => {
+        for (const handler of handlers) handler(account, { jid: jids[i] as Jid, extensions: said })
+      })
+    })
     onIqSet(UnblockRequest, 'self', ({ account, payload }) => service.unblock(account, addresses(payload.items)))
   },
 })
