@@ -35,4 +35,16 @@ describe('@xmpp/client', () => {
       })
     })
   }
+
+  it('logs in with SASL2, later with its token alone, and resumes over a new connection (XEP-0388, 0386, 0484, 0198)', async () => {
+    const args = [join(import.meta.dirname, 'xmpp-js-login.ts'), `xmpps://127.0.0.1:${server.ports.clientTls}`, 'balcony']
+    const env = { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: '0' }
+    const { code, stdout, stderr } = await runProgram(process.execPath, args, { env, timeoutMs: 30_000 })
+    assert.equal(code, 0, stderr)
+    const { withPassword, ...rest } = JSON.parse(stdout) as { readonly withPassword: string }
+    assert.match(withPassword, new RegExp(`^juliet@${HOST}/js/[\\w-]{12}$`))
+    assert.deepEqual(rest, {
+      withToken: withPassword, mechanism: 'HT-SHA-256-NONE', clients: [{ connected: 'true', software: 'xmpp.js' }],
+    })
+  })
 })

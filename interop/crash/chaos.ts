@@ -1,0 +1,99 @@
+/**
+ * What happens to the server and its clients: drawn from a seed, so that a run's plan is repeated by it (the moments at
+ * which processes meet it are not).
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SeededRandom } from '@rollcall/testing'
+import type { RollcallProcess } from '../harness.ts'
+import { MOMENTS } from './device.ts'
+import type { Device } from './device.ts'
+
+export interface ChaosCounts {
+  kills: number
+  restarts: number
+}
+
+/** Until `untilMs`: ends the server, mostly without warning, and starts it again on its data. */
+export async function troubleServer(server: RollcallProcess, seed: number, untilMs: number, counts: ChaosCounts): Promise<void> {
+  const random = new SeededRandom(seed)
+  while (Date.now() < untilMs) {
+    await sleep(random.below(3500) + 300)
+    const isKill = random.below(5) > 0
+    if (isKill) {
+      counts.kills++
+      await server.kill()
+    } else {
+      counts.restarts++
+      await server.stop()
+    }
+    if (random.below(4) === 0) await sleep(random.below(1500))
+    await server.start()
+  }
+}
+
+/** Until `untilMs`: cuts, delays and sends away the devices. At the end all are there again. */
+export async function troubleDevices(devices: readonly Device[], seed: number, untilMs: number): Promise<void> {
+  const random = new SeededRandom(seed)
+  const away: Promise<void>[] = []
+  while (Date.now() < untilMs) {
+    await sleep(random.below(220))
+    const device = devices[random.below(devices.length)] as Device
+    if (!device.isWanted) continue
+    const work = trouble(device, random)
+    if (work !== undefined) away.push(work)
+  }
+  await Promise.all(away)
+  for (const device of devices) {
+    device.isAnswering = true
+    device.setReading(true)
+    if (!device.isWanted) device.come()
+  }
+}
+
+function trouble(device: Device, random: SeededRandom): Promise<void> | undefined {
+  switch (random.below(10)) {
+    case 0:
+    case 1:
+      device.cut()
+      return undefined
+    case 2:
+    case 3:
+    case 4:
+      device.cutAt(MOMENTS[random.below(MOMENTS.length)] ?? 'sent')
+      // A moment of login comes with the next one.
+      if (random.below(2) === 0) device.cut()
+      return undefined
+    case 5:
+      device.forget()
+      return undefined
+    case 6:
+      return pause(device, random.below(2500))
+    case 7:
+      return silence(device, random.below(2500))
+    case 8:
+      device.leave()
+      return comeBack(device, random.below(5000))
+    default:
+      // Gone without a word, for less or more than the session is kept.
+      device.isWanted = false
+      device.cut()
+      return comeBack(device, random.below(7000))
+  }
+}
+
+async function pause(device: Device, ms: number): Promise<void> {
+  device.setReading(false)
+  await sleep(ms)
+  device.setReading(true)
+}
+
+async function silence(device: Device, ms: number): Promise<void> {
+  device.isAnswering = false
+  await sleep(ms)
+  device.isAnswering = true
+}
+
+async function comeBack(device: Device, ms: number): Promise<void> {
+  await sleep(ms)
+  device.come()
+}
