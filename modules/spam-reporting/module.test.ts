@@ -57,8 +57,8 @@ describe('XEP-0377', () => {
       ${report(`${ID}<text xml:lang='en'>Again</text>`)}</message>`)
     assert.deepEqual(await listed(), [['juliet@capulet.example', 'romeo@montague.example', 'urn:xmpp:reporting:spam', 'Again', 'a1']])
     await answers(juliet, "<iq type='get' id='b2'><blocklist xmlns='urn:xmpp:blocking'/></iq>",
-      "<iq type='result' id='b2' to='juliet@capulet.example/balcony'>
-        <blocklist xmlns='urn:xmpp:blocking'><item jid='romeo@montague.example'/></blocklist></iq>")
+      `<iq type='result' id='b2' to='juliet@capulet.example/balcony'>
+        <blocklist xmlns='urn:xmpp:blocking'><item jid='romeo@montague.example'/></blocklist></iq>`)
     assert.equal(host.log.of('abuse-report').length, 1)
   })
   test('§6: without a report, or with one that is none, an address is blocked all the same', async () => {
