@@ -11,8 +11,10 @@ import commandsModule from '../modules/commands/module.ts'
 import contactAddressesModule from '../modules/contact-addresses/module.ts'
 import delayModule from '../modules/delay/module.ts'
 import discoModule from '../modules/disco/module.ts'
+import displayedSyncModule from '../modules/displayed-sync/module.ts'
 import entityTimeModule from '../modules/entity-time/module.ts'
 import lastActivityModule from '../modules/last-activity/module.ts'
+import pepModule from '../modules/pep/module.ts'
 import pingModule from '../modules/ping/module.ts'
 import presenceModule from '../modules/presence/module.ts'
 import privateStorageModule from '../modules/private-storage/module.ts'
@@ -20,6 +22,7 @@ import pushModule from '../modules/push/module.ts'
 import registrationModule from '../modules/registration/module.ts'
 import rosterModule from '../modules/roster/module.ts'
 import serviceAdminModule from '../modules/service-admin/module.ts'
+import spamReportingModule from '../modules/spam-reporting/module.ts'
 import vcardModule from '../modules/vcard/module.ts'
 import versionModule from '../modules/version/module.ts'
 import webPushModule from '../modules/web-push/module.ts'
@@ -36,8 +39,10 @@ export const modules: readonly AnyModule[] = [
   contactAddressesModule,
   delayModule,
   discoModule,
+  displayedSyncModule,
   entityTimeModule,
   lastActivityModule,
+  pepModule,
   pingModule,
   presenceModule,
   privateStorageModule,
@@ -45,6 +50,7 @@ export const modules: readonly AnyModule[] = [
   registrationModule,
   rosterModule,
   serviceAdminModule,
+  spamReportingModule,
   vcardModule,
   versionModule,
   webPushModule,
