@@ -46,7 +46,7 @@ export default defineModule({
   summary: 'Lets people publish to their contacts and to themselves, such as avatars, keys and bookmarks.',
   implements: [
     { xep: 60, version: '1.30.0', status: 'partial', note: 'the nodes of accounts; no access model authorize, subscription options or collections' },
-    { xep: 163, version: '1.2.2', status: 'complete' },
+    { xep: 163, version: '1.2.2', status: 'complete', note: 'notifications do not name the publishing resource (XEP-0033)' },
     { xep: 222, version: '1.0', status: 'complete' },
     { xep: 223, version: '1.1.1', status: 'complete' },
   ],
