@@ -41,6 +41,6 @@ await resumed
 const answer = await second.iqCaller.request(xml('iq', { type: 'get' }, xml('list', { xmlns: 'urn:xmpp:cam:0' })))
 const clients = (answer.getChild('clients')?.getChildren('client') ?? []).map((entry) => ({
   connected: entry.attrs['connected'], software: entry.getChild('user-agent')?.getChildText('software'),
-}))
+})).filter(({ software }) => software !== undefined)
 await second.stop()
 console.log(JSON.stringify({ withPassword, withToken, mechanism: token?.mechanism, clients }))
