@@ -38,6 +38,7 @@ export const crashServer = {
   accounts: names.map((localpart): Account => ({ localpart, password: PASSWORD, contacts: names.filter((name) => name !== localpart) })),
   settings: {
     tls: { required: false },
+    auth: { plainWithoutTls: true, iterations: { sha1: 4096, sha256: 4096, sha512: 4096 }, addressLockout: { freeFailures: 1000 } },
     limits: { connectsPerMinuteMax: 100_000, connectionsPerAddressMax: 1000 },
     storage: { kind: 'sqlite', durability: 'full' },
     log: { level: 'info', format: 'json' },
@@ -99,8 +100,8 @@ export class Campaign {
   async round(troubleMs: number): Promise<void> {
     const seed = this.#seed + this.rounds * 1000
     this.rounds++
-    for (const device of this.devices) if (!device.isWanted) device.come()
-    await this.#calm()
+    await this.gather()
+    if (this.ledger.violations.length > 0) return
     const until = Date.now() + troubleMs
     const isOver = { now: false }
     const traffic = this.#traffic(seed + 1, isOver)
@@ -109,8 +110,7 @@ export class Campaign {
     await traffic
     await this.#calm()
     await this.#checkPresence(new SeededRandom(seed + 4))
-    for (const device of this.devices) if (!device.isWanted) device.come()
-    await this.#calm()
+    await this.gather()
     await this.close({ mayRefuse: false })
   }
 
