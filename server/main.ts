@@ -28,7 +28,7 @@ import { modules } from './modules.generated.ts'
 import type { ServerMessage } from './protocol/messages.ts'
 import { nodeCrypto } from './runtime/crypto.ts'
 import { nodeHasher } from './runtime/hasher.ts'
-import { createLog, createMetrics, realClock, realRandom } from './runtime/index.ts'
+import { createLog, createMetrics, realClock, realRandom, TurnLoad } from './runtime/index.ts'
 import type { RuntimeLog, RuntimeMetrics } from './runtime/index.ts'
 import { createServer } from './server.ts'
 import type { Server } from './server.ts'
@@ -109,7 +109,7 @@ function buildServer(config: ServerConfig, runtime: Runtime, storage: StorageBac
   return createServer({
     edgeConfig: config.edge, coreConfig: config.core, authConfig: config.auth, software, modules: [...modules, webPushSender(clock)],
     routes: chatRoutes(() => chatSettings(config)),
-    bus, storage, clock, random: realRandom(), crypto: nodeCrypto, hasher: nodeHasher, log, metrics, control,
+    bus, storage, clock, random: realRandom(), crypto: nodeCrypto, hasher: nodeHasher, load: new TurnLoad(clock), log, metrics, control,
   })
 }
 

@@ -9,6 +9,7 @@ import carbonsModule from '../modules/carbons/module.ts'
 import clientAccessModule from '../modules/client-access/module.ts'
 import commandsModule from '../modules/commands/module.ts'
 import contactAddressesModule from '../modules/contact-addresses/module.ts'
+import csiModule from '../modules/csi/module.ts'
 import delayModule from '../modules/delay/module.ts'
 import discoModule from '../modules/disco/module.ts'
 import displayedSyncModule from '../modules/displayed-sync/module.ts'
@@ -37,6 +38,7 @@ export const modules: readonly AnyModule[] = [
   clientAccessModule,
   commandsModule,
   contactAddressesModule,
+  csiModule,
   delayModule,
   discoModule,
   displayedSyncModule,

@@ -5,7 +5,7 @@
  * in a test and in a simulation.
  */
 import type { AnyModule, ServerControl } from '@rollcall/module-api'
-import type { Bus, Clock, Hasher, Log, MemberId, Metrics, Random, StorageBackend } from '@rollcall/ports'
+import type { Bus, Clock, Hasher, Load, Log, MemberId, Metrics, Random, StorageBackend } from '@rollcall/ports'
 import type { SaslCrypto } from '@rollcall/stream'
 import { createAuthService } from './core/auth/index.ts'
 import type { AuthConfig, AuthService } from './core/auth/index.ts'
@@ -32,6 +32,8 @@ export interface ServerParts {
   readonly random: Random
   readonly crypto: SaslCrypto
   readonly hasher: Hasher
+  /** An idle one when left out. */
+  readonly load?: Load
   readonly log: Log
   readonly metrics: Metrics
   readonly control: ServerControl
@@ -51,19 +53,21 @@ export interface Server {
 }
 
 /** Messages that cores send to edges; everything else on the bus is for the core. */
-const edgeMessages: ReadonlySet<string> = new Set<CoreToEdge['kind']>(['deliver', 'close-stream', 'host-info-changed'])
+const edgeMessages: ReadonlySet<string> = new Set<CoreToEdge['kind']>(['deliver', 'deliver-presence', 'close-stream', 'host-info-changed'])
 
 /** Builds the member and sets up its modules; nothing listens before `start`. */
 export async function createServer(parts: ServerParts): Promise<Server> {
   const { bus, clock, log, metrics, random, storage } = parts
   const placement = singleMember(bus.memberId)
+  const load = parts.load === undefined ? {} : { load: parts.load }
   const auth = createAuthService({ storage, crypto: parts.crypto, clock, random, config: parts.authConfig, log, metrics })
   const core = await createCore({
     config: parts.coreConfig, software: parts.software, modules: parts.modules,
     bus, placement, storage, clock, random, log, metrics, credentials: auth, auth, clients: auth.clients, control: parts.control, hasher: parts.hasher,
+    ...load,
   })
   const edge = createEdge({
-    config: parts.edgeConfig, routes: parts.routes, bus, placement, clock, random, log, metrics, crypto: parts.crypto,
+    config: parts.edgeConfig, routes: parts.routes, bus, placement, clock, random, log, metrics, crypto: parts.crypto, ...load,
   })
   bus.attach({
     receive: (from: MemberId, message: ServerMessage) => {

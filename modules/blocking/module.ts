@@ -50,7 +50,9 @@ export default defineModule({
       onBlocked: (handler) => { handlers.push(handler) },
     })
     ports.presence.addVeto((account, contact) => service.isBlocked(account, contact))
-    on(inbound, 'early', ({ account, stanza }) => (service.refuses(account, stanza) ? dropped : undefined))
+    on(inbound, 'early', ({ account, stanza }) => (service.refuses(account, stanza) ? dropped : undefined), {
+      concerns: (account) => !account.get(slot).list.isEmpty,
+    })
     on(outbound, 'early', ({ session, stanza }) => service.checkOutbound(session.account, stanza))
     onIqGet(Blocklist, 'self', ({ session }) => Blocklist.encode({ items: service.list(session).map((jid) => ({ jid })) }))
     onIqSet(BlockRequest, 'self', async ({ account, payload }) => {

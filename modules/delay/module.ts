@@ -15,12 +15,12 @@ export default defineModule({
   features: { host: [NS_DELAY] },
   setup({ on }) {
     on(inbound, 'early', ({ account, stanza }) => {
-      if (stanza.kind !== 'message' || stanza.findNs(NS_DELAY) === undefined) return
+      if (stanza.findNs(NS_DELAY) === undefined) return
       const host = account.jid.domain
       // The server's own word.
       if (stanza.from !== undefined && stanza.from.equals(host)) return
       return stanza.withoutChildren((child) => isStampOf(stanza, child, host))
-    })
+    }, { kinds: ['message'] })
   },
 })
 

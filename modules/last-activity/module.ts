@@ -46,7 +46,7 @@ export default defineModule({
       const text = session.presence === undefined ? session.get(status) : undefined
       recorder.write(session.account.jid, { at: clock.now(), ...(text !== undefined && { status: text }) })
     })
-    on(inbound, 'normal', (event) => guardFullJid(roster, event))
+    on(inbound, 'normal', (event) => guardFullJid(roster, event), { kinds: ['iq'] })
 
     onIqGet(LastQuery, 'host', () => LastQuery.encode({ seconds: secondsSince(clock, server.startedAt) }))
     onIqGet(LastQuery, 'account', async ({ account, from }) => {
@@ -70,7 +70,7 @@ const statusSlot: SessionSlot<string> = {
 
 /** XEP-0012 §4: a question to a resource reaches it only from those who may see its presence. To others it is not there. */
 function guardFullJid(roster: Roster, { account, stanza }: InboundStanza): void {
-  const isQuestion = stanza.kind === 'iq' && stanza.type === 'get' && stanza.to?.isFull === true && stanza.has('query', NS_LAST)
+  const isQuestion = stanza.type === 'get' && stanza.to?.isFull === true && stanza.has('query', NS_LAST)
   if (!isQuestion || stanza.from === undefined) return
   if (roster.maySeePresence(account.jid, stanza.from.bare) !== true) throw new StanzaError('service-unavailable')
 }

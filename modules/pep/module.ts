@@ -10,6 +10,7 @@ import {
 import type { Account } from '@rollcall/module-api'
 import { Clock, Log, Metrics, Random } from '@rollcall/ports'
 import { NS_PUBSUB, Pubsub, PubsubOwner } from '@rollcall/protocol'
+import type { Stanza } from '@rollcall/stanza'
 import { parseElement } from '@rollcall/xml'
 import { Blocking } from '../blocking/port.ts'
 import { Caps } from '../caps/port.ts'
@@ -114,9 +115,9 @@ export default defineModule({
     ports.disco.addItems('account', (query) => discoItems(stateOf, service, query))
     ports.disco.addNode('account', (node, query) => discoNode(stateOf, service, node, query))
     on(resourceAvailable, 'late', ({ session }) => greeter.came(session))
-    on(inbound, 'late', ({ account, stanza }) => {
-      if (stanza.kind === 'presence') greeter.heard(account, stanza)
-    })
+    // Those of this member are known without being heard.
+    const isFromElsewhere = (_: Account, { from }: Stanza): boolean => from !== undefined && !ports.router.isHere(from)
+    on(inbound, 'late', ({ account, stanza }) => greeter.heard(account, stanza), { kinds: ['presence'], concerns: isFromElsewhere })
     roster.onWatcherAdded((account, contact) => greeter.subscribed(account, contact))
     roster.onWatcherRemoved((account, contact) => {
       service.lostWatcher(account, contact).catch((error: unknown) => log.warn('pep-subscriptions-kept', { account: account.jid.toString(), error }))

@@ -5,7 +5,7 @@
  * somebody of it is here; per available session, one string is put together from three shared parts. Nothing else is
  * allocated, no stanza is copied, and accounts without sessions cost only the look-up.
  */
-import type { Accounts, Account, InboundStanza, Router } from '@rollcall/module-api'
+import type { Accounts, Account, Admission, InboundStanza, Router } from '@rollcall/module-api'
 import type { CounterMetric } from '@rollcall/ports'
 import type { Jid } from '@rollcall/jid'
 import { errorReply, StanzaError } from '@rollcall/stanza'
@@ -14,15 +14,16 @@ import type { Roster } from '../roster/port.ts'
 import type { DirectedPresence } from './directed.ts'
 import { headOf, tailOf } from './presence-wire.ts'
 
-/** The receivers' `inbound` filters: the stanza to go on with, or undefined. Throws `StanzaError`. */
-export type Admit = (event: InboundStanza) => Stanza | undefined
-
 export interface FanOutPorts {
   readonly accounts: Accounts
   readonly roster: Roster
   readonly router: Router
   readonly directed: DirectedPresence
   readonly deliveries: CounterMetric
+  /** Told of every stanza and how many sessions got it. */
+  readonly delivered: (count: number) => void
+  /** Sends what waits about the account. */
+  readonly settle: (account: Account) => void
 }
 
 export class FanOut {
@@ -37,7 +38,7 @@ export class FanOut {
    * left alone although the sender's roster does not know it yet. Unavailable presence always passes: it may be the end
    * of directed presence.
    */
-  deliver(stanza: Stanza, targets: Iterable<Jid>, admit?: Admit): void {
+  deliver(stanza: Stanza, targets: Iterable<Jid>, admission?: Admission): void {
     const from = stanza.from as Jid
     const isUnavailable = stanza.type === 'unavailable'
     const { accounts, roster } = this.#ports
@@ -48,28 +49,35 @@ export class FanOut {
       const account = accounts.warm(target)
       if (account === undefined || account.sessions.size === 0) continue
       if (!isUnavailable && target.isBare && !roster.isWatched(account, from)) continue
-      if (admit !== undefined && !this.#isAdmitted(account, stanza, target, admit)) continue
+      if (admission?.concerns(account, stanza) === true && !this.#isAdmitted(account, stanza, target, admission)) continue
       const wire = head + target.wire + tail
-      count += target.isFull ? this.#toResource(account, stanza, target, wire) : this.#toAvailable(account, stanza, wire)
+      count += target.isFull ? this.#toResource(account, stanza, target, wire) : this.#toAvailable(account, stanza, from, wire)
     }
     this.#ports.deliveries.add(count)
+    this.#ports.delivered(count)
+  }
+
+  settle(account: Account): void {
+    this.#ports.settle(account)
   }
 
   /** Delivers one presence by the rules for its address (RFC 6121 §8.5.2.1.2, §8.5.3.1). */
   deliverOne({ account, stanza }: InboundStanza): void {
     const to = stanza.to as Jid
     const wire = stanza.toWire()
-    const count = to.isFull ? this.#toResource(account, stanza, to, wire) : this.#toAvailable(account, stanza, wire)
+    const count = to.isFull ? this.#toResource(account, stanza, to, wire) : this.#toAvailable(account, stanza, stanza.from as Jid, wire)
     this.#ports.deliveries.add(count)
   }
 
-  #toAvailable(account: Account, stanza: Stanza, wire: string): number {
+  #toAvailable(account: Account, stanza: Stanza, from: Jid, wire: string): number {
     let count = 0
     const isUnavailable = stanza.type === 'unavailable'
+    const isState = isUnavailable || stanza.type === ''
     for (const session of account.sessions.values()) {
-      if (isUnavailable) this.#ports.directed.remove(session, stanza.from as Jid)
+      if (isUnavailable) this.#ports.directed.remove(session, from)
       if (session.presence === undefined) continue
-      session.sendWire(wire)
+      if (isState) session.sendPresence(wire, from)
+      else session.sendWire(wire)
       count++
     }
     return count
@@ -84,10 +92,10 @@ export class FanOut {
   }
 
   /** Runs the receiver's filters. False when it is not to be delivered as it is: dropped, refused, or delivered changed. */
-  #isAdmitted(account: Account, stanza: Stanza, target: Jid, admit: Admit): boolean {
+  #isAdmitted(account: Account, stanza: Stanza, target: Jid, admission: Admission): boolean {
     const copy = stanza.addressed(stanza.from, target)
     try {
-      const passed = admit({ account, stanza: copy })
+      const passed = admission.admit({ account, stanza: copy })
       if (passed === copy) return true
       if (passed !== undefined) this.deliverOne({ account, stanza: passed })
     } catch (error) {

@@ -1,17 +1,22 @@
 /** Who is there: presence of accounts and its exchange with their contacts (RFC 6121 §4). */
 import {
-  accountRemoving, Accounts, defineModule, inboundPresence, keyvalStore, option, outboundPresence, PresenceFanOut, priorityChanged,
+  accountRemoving, Accounts, defineModule, inboundPresence, keyvalStore, option, outbound, outboundPresence, PresenceFanOut, priorityChanged,
   resourceAvailable, resourceUnavailable, Router, sessionUnbound,
 } from '@rollcall/module-api'
-import { Clock, Log, Metrics } from '@rollcall/ports'
+import { Clock, Load, Log, Metrics } from '@rollcall/ports'
+import type { Stanza } from '@rollcall/stanza'
 import { Roster } from '../roster/port.ts'
 import { DirectedPresence } from './directed.ts'
 import { FanOut } from './fan-out.ts'
 import { LastPresences } from './last-presences.ts'
+import { Pacer } from './pacer.ts'
 import { Presence } from './port.ts'
 import type { LastPresence } from './port.ts'
 import { PresenceService } from './presence-service.ts'
 import { Probes } from './probes.ts'
+
+/** Bounds of the histogram of times, in seconds: from a busy turn to brown-out. */
+const SECONDS = [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5]
 
 export default defineModule({
   name: 'presence',
@@ -20,23 +25,39 @@ export default defineModule({
   config: {
     directedMax: option.integer(1000, 1, 100_000, 'Entities that one session may send directed presence to at a time.'),
     lastBytesMax: option.integer(1024, 0, 65_536, 'Bytes of the last unavailable presence that are kept for probes.'),
+    deliveriesPerSecondMax: option.integer(
+      0, 0, 100_000_000, 'Presence deliveries a second of one member; beyond it changes wait longer and only the last counts. 0: no limit.',
+    ),
   },
   stores: { lasts: keyvalStore<LastPresence>('last_presence') },
-  needs: { router: Router, accounts: Accounts, roster: Roster, clock: Clock, log: Log, metrics: Metrics },
+  needs: { router: Router, accounts: Accounts, roster: Roster, clock: Clock, load: Load, log: Log, metrics: Metrics },
   provides: [Presence, PresenceFanOut],
   setup(context) {
     const { config, ports, stores } = context
-    const { accounts, clock, log, metrics, roster, router } = ports
+    const { accounts, clock, load, log, metrics, roster, router } = ports
     const deliveries = metrics.counter('rollcall_deliveries_total', 'Stanzas given to sessions.', { kind: 'presence' })
     const probeCounter = (by: string) => metrics.counter('rollcall_presence_probes_answered_total', 'Presence probes answered.', { by })
     const directed = new DirectedPresence(config.directedMax, (slot) => context.sessionSlot(slot))
     const lasts = new LastPresences(stores.lasts, clock, log)
-    const fanOut = new FanOut({ accounts, roster, router, directed, deliveries })
+    const pacer = new Pacer({
+      clock, load, budget: config.deliveriesPerSecondMax,
+      publish: (account, stanza) => service.publish(account, stanza),
+      coalesced: metrics.counter('rollcall_presence_coalesced_total', 'Changes that were superseded before contacts were told.'),
+      damped: metrics.counter('rollcall_presence_damped_total', 'Resources that were back as they were before contacts were told.'),
+      seconds: metrics.histogram('rollcall_presence_seconds', 'Time from a change to the end of its broadcast.', SECONDS),
+    })
+    metrics.observedGauge('rollcall_presence_waiting', 'Accounts of which a change waits.', () => pacer.size)
+    metrics.observedGauge('rollcall_presence_window_seconds', 'How long changes wait now.', () => pacer.windowMs / 1000)
+    const fanOut = new FanOut({
+      accounts, roster, router, directed, deliveries,
+      delivered: (count) => pacer.spend(count),
+      settle: (account) => void pacer.settle(account.jid),
+    })
     const probes = new Probes({
       router, roster, directed, lasts, answered: probeCounter('stanza'), answeredFromMemory: probeCounter('memory'),
     })
     const service = new PresenceService({
-      router, accounts, roster, clock, metrics, directed, fanOut, probes, lasts, deliveries, lastBytesMax: config.lastBytesMax,
+      router, accounts, roster, clock, metrics, directed, fanOut, probes, lasts, pacer, deliveries, lastBytesMax: config.lastBytesMax,
       becameAvailable: (session, presence) => context.emit(resourceAvailable, { session, presence }),
       changedPriority: (session, before) => context.emit(priorityChanged, { session, before }),
       becameUnavailable: (session, presence) => context.emit(resourceUnavailable, { session, presence }),
@@ -50,10 +71,22 @@ export default defineModule({
       ask: (account, contact) => service.ask(account, contact),
       last: (account) => lasts.read(account.bare.toString()),
     })
+    // Whatever else a resource sends, its contacts learn first how it is.
+    context.on(outbound, 'late', ({ session, stanza }) => {
+      if (pacer.size > 0 && !isStateOf(stanza)) pacer.settle(session.jid)
+    })
     context.on(outboundPresence, 'normal', (event) => service.sent(event))
     context.on(inboundPresence, 'normal', (event) => service.came(event))
     context.on(sessionUnbound, 'normal', (event) => service.ended(event))
     context.on(accountRemoving, 'normal', ({ account }) => lasts.forget(account.jid.toString()))
-    context.onStop(() => lasts.flush())
+    context.onStop(() => {
+      pacer.settleAll()
+      return lasts.flush()
+    })
   },
 })
+
+/** Undirected presence: a new state of its sender. */
+function isStateOf({ kind, to, type }: Stanza): boolean {
+  return kind === 'presence' && to === undefined && (type === '' || type === 'unavailable')
+}

@@ -17,6 +17,7 @@ import type { DirectedPresence } from './directed.ts'
 import type { FanOut } from './fan-out.ts'
 import type { LastPresences } from './last-presences.ts'
 import type { HidesFrom } from './port.ts'
+import type { Pacer } from './pacer.ts'
 import { headOf, tailOf } from './presence-wire.ts'
 import type { Probes } from './probes.ts'
 import { PROBE_ID } from './probes.ts'
@@ -31,6 +32,7 @@ export interface PresenceServicePorts {
   readonly fanOut: FanOut
   readonly probes: Probes
   readonly lasts: LastPresences
+  readonly pacer: Pacer
   readonly deliveries: CounterMetric
   /** Bytes of the last unavailable presence that are kept for probes. */
   readonly lastBytesMax: number
@@ -46,12 +48,18 @@ export class PresenceService {
   readonly #vetoes: HidesFrom[] = []
   readonly #changes: CounterMetric
   readonly #suppressed: CounterMetric
+  readonly #predicted: CounterMetric
+  #availableCount = 0
 
   constructor(ports: PresenceServicePorts) {
     this.#ports = ports
     const { metrics, roster } = ports
     this.#changes = metrics.counter('rollcall_presence_changes_total', 'Undirected presence of clients: available, changed or unavailable.')
     this.#suppressed = metrics.counter('rollcall_presence_suppressed_total', 'Presence of clients that said nothing new and was not sent on.')
+    this.#predicted = metrics.counter(
+      'rollcall_presence_predicted_total', 'Deliveries that the changes would cost if every contact were there and every change were sent.',
+    )
+    metrics.observedGauge('rollcall_presence_available', 'Available resources.', () => this.#availableCount)
     roster.onWatcherAdded((account, contact) => this.reveal(account, contact))
     roster.onWatcherRemoved((account, contact) => this.conceal(account, contact))
   }
@@ -98,6 +106,7 @@ export class PresenceService {
         if (stanza.id !== PROBE_ID) this.#ports.fanOut.deliverOne(event)
         return true
       case 'probe':
+        this.#ports.pacer.settle(account.jid)
         return this.#ports.probes.answer(account, stanza, (contact) => this.#isHidden(account, contact)) ?? true
       case 'subscribe':
       case 'subscribed':
@@ -111,20 +120,31 @@ export class PresenceService {
 
   /** §4.5.2: a session that ended without saying so is unavailable all the same. */
   ended({ session, reason }: UnboundSession): void {
+    if (reason === 'shutdown') this.#ports.pacer.settle(session.jid)
     const gone = presence(session.jid, undefined, 'unavailable')
     if (session.presence !== undefined) this.#changes.add(1)
     // When the server stops, everybody here goes; only others need to be told.
     this.#unavailable(session, gone, reason === 'shutdown')
+    // Of an account that is being removed nothing may wait.
+    if (reason === 'removed') this.#ports.pacer.settle(session.jid)
   }
 
   reveal(account: Account, contact: Jid): void {
     if (this.#isHidden(account, contact)) return
+    const told = this.#ports.pacer.settle(account.jid)
     for (const session of account.sessions.values()) {
+      if (told.some((jid) => jid.equals(session.jid))) continue
       if (session.presence !== undefined) void this.#ports.router.route(session.presence.addressed(session.jid, contact))
     }
   }
 
   conceal(account: Account, contact: Jid): void {
+    const { pacer, roster, router } = this.#ports
+    for (const jid of pacer.settle(account.jid)) {
+      // It went while its last change waited, and the contact is no watcher any more, so nobody else would tell it.
+      const isGone = account.sessions.get(jid.resourcepart)?.presence === undefined
+      if (isGone && !roster.isWatcher(account, contact)) void router.route(presence(jid, contact, 'unavailable'))
+    }
     for (const session of account.sessions.values()) {
       const isKnown = session.presence !== undefined || this.#ports.directed.hasBare(session, contact)
       if (isKnown) void this.#ports.router.route(presence(session.jid, contact, 'unavailable'))
@@ -145,17 +165,21 @@ export class PresenceService {
     const priority = readPriority(stanza)
     const before = session.presence
     const priorityBefore = session.priority
+    // Before the resource counts as available: it is to get these states once, with all others.
+    if (before === undefined && this.#ports.pacer.size > 0) this.#settleWatched(session.account)
     session.presence = stanza
     session.priority = priority
     this.#changes.add(1)
     const { account } = session
     if (before !== undefined && isSamePresence(before, stanza)) {
       this.#suppressed.add(1)
+      this.#ports.deliveries.add(1)
       session.sendWire(headOf(stanza) + account.jid.wire + tailOf(stanza))
       return true
     }
-    this.#broadcast(account, stanza)
+    this.#tell(session, before, stanza)
     this.#toOwn(account, stanza)
+    if (before === undefined) this.#availableCount++
     if (before === undefined) this.#greet(session, stanza)
     else if (priority !== priorityBefore) this.#ports.changedPriority(session, priorityBefore)
     return true
@@ -163,11 +187,14 @@ export class PresenceService {
 
   #unavailable(session: Session, stanza: Stanza, isShutdown = false): void {
     const { account } = session
-    const wasAvailable = session.presence !== undefined
+    const before = session.presence
+    const wasAvailable = before !== undefined
     session.presence = undefined
     session.priority = 0
     if (wasAvailable) {
-      this.#broadcast(account, stanza, isShutdown)
+      this.#availableCount--
+      if (isShutdown) this.publish(account, stanza, true)
+      else this.#tell(session, before, stanza)
       this.#toOwn(account, stanza)
       // §4.5.2: the resource itself is told too; it is not among the available ones any more.
       session.sendWire(headOf(stanza) + account.jid.wire + tailOf(stanza))
@@ -180,12 +207,29 @@ export class PresenceService {
     if (wasAvailable) this.#ports.becameUnavailable(session, stanza)
   }
 
+  /** Tells contacts of a change, now or when its window is over. */
+  #tell(session: Session, before: Stanza | undefined, stanza: Stanza): void {
+    const { pacer, roster } = this.#ports
+    const { account } = session
+    let watcherCount = 0
+    for (const _ of roster.watchers(account)) watcherCount++
+    this.#predicted.add(watcherCount)
+    pacer.changed(account, session.jid, before, stanza)
+  }
+
+  /** What waits about those whom the account watches goes out. */
+  #settleWatched(account: Account): void {
+    for (const contact of this.#ports.roster.watched(account)) this.#ports.pacer.settle(contact)
+  }
+
   /** To everybody who may see the account (§4.2.2, §4.4.2, §4.5.2). */
-  #broadcast(account: Account, stanza: Stanza, isShutdown = false): void {
+  publish(account: Account, stanza: Stanza, isShutdown = false): void {
     const { roster, router } = this.#ports
-    let targets = roster.watchers(account)
-    if (isShutdown) targets = [...targets].filter((contact) => !router.isHost(contact.domainpart))
-    if (this.#vetoes.length > 0) targets = [...targets].filter((contact) => !this.#isHidden(account, contact))
+    const targets: Jid[] = []
+    for (const contact of roster.watchers(account)) {
+      if (isShutdown && router.isHost(contact.domainpart)) continue
+      if (this.#vetoes.length === 0 || !this.#isHidden(account, contact)) targets.push(contact)
+    }
     router.broadcast(stanza, targets)
   }
 
@@ -195,7 +239,7 @@ export class PresenceService {
     let count = 0
     for (const session of account.sessions.values()) {
       if (session.presence === undefined) continue
-      session.sendWire(wire)
+      session.sendPresence(wire, stanza.from as Jid)
       count++
     }
     this.#ports.deliveries.add(count)
@@ -238,7 +282,7 @@ export class PresenceService {
   }
 
   #give(stanza: Stanza, session: Session): void {
-    session.sendWire(headOf(stanza) + session.account.jid.wire + tailOf(stanza))
+    session.sendPresence(headOf(stanza) + session.account.jid.wire + tailOf(stanza), stanza.from as Jid)
     this.#ports.deliveries.add(1)
   }
 

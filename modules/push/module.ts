@@ -59,15 +59,15 @@ export default defineModule({
 
     onIqSet(PushEnable, 'self', ({ account, session, payload }) => service.enable(account, session, payload))
     onIqSet(PushDisable, 'self', ({ account, payload }) => service.disable(account, payload))
-    on(inbound, 'late', ({ account, stanza }) => (stanza.kind === 'message' && service.isRevocation(account, stanza) ? dropped : undefined))
+    on(inbound, 'late', ({ account, stanza }) => (service.isRevocation(account, stanza) ? dropped : undefined), { kinds: ['message'] })
     on(inbound, 'late', ({ account, stanza }) => {
       const { from } = stanza
-      if (stanza.kind !== 'presence' || stanza.type !== 'subscribe' || from === undefined || account.get(slot).size === 0) return
+      if (stanza.type !== 'subscribe' || from === undefined || account.get(slot).size === 0) return
       // After the roster has seen it: it may have been answered at once, or ignored.
       clock.soon(() => {
         if (roster?.item(account, from.bare)?.isPendingIn === true) service.asked(account, from)
       })
-    })
+    }, { kinds: ['presence'], concerns: (account) => account.get(slot).size > 0 })
     on(messageDelivered, 'normal', ({ account, stanza, recipients }) => service.delivered(account, stanza, recipients))
     on(messageAcked, 'normal', ({ session, stanza }) => service.confirmed(session, stanza))
     on(sessionBound, 'normal', ({ session }) => service.isBack(session))

@@ -6,10 +6,10 @@
 import {
   AccountAdmin, Accounts, inbound, IqClient, LoginClients, PresenceFanOut, Router, ServerControl, ServerInfo,
 } from '@rollcall/module-api'
-import type { AnyModule, Port } from '@rollcall/module-api'
+import type { Admission, AnyModule, Port } from '@rollcall/module-api'
 import { parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
-import { Clock, Hasher, Log, Metrics, Random } from '@rollcall/ports'
+import { Clock, Hasher, idleLoad, Load, Log, Metrics, Random } from '@rollcall/ports'
 import type { Bus, BusHandler, StorageBackend } from '@rollcall/ports'
 import { SmEnable } from '@rollcall/protocol'
 import type { Stanza } from '@rollcall/stanza'
@@ -29,7 +29,6 @@ import type { CoreConfig } from './config.ts'
 import { Delivery } from './delivery.ts'
 import type { LocalSession } from './entities.ts'
 import { HookChains } from './hook-chains.ts'
-import type { HookEvent } from './hook-event.ts'
 import { HostEntity } from './host-entity.ts'
 import { IqDispatch } from './iq-dispatch.ts'
 import { PendingRequests } from './iq-client.ts'
@@ -53,6 +52,8 @@ export interface CoreOptions {
   readonly log: Log
   readonly metrics: Metrics
   readonly hasher: Hasher
+  /** An idle one when left out. */
+  readonly load?: Load
   readonly credentials: CredentialStore
   readonly auth: AuthResponder
   readonly control: ServerControl
@@ -128,7 +129,11 @@ export async function createCore(options: CoreOptions): Promise<Core> {
     get sessionCount() { return binding.sessions.count },
     find: (port) => loader.find(port),
     settled: (jid) => streams.settled(jid),
-    handOver: (jid) => handOver(jid, { registry, binding, streams, clock }),
+    handOver: (jid) => {
+      const account = registry.warm(jid)
+      if (account !== undefined) loader.find(PresenceFanOut)?.settle(account)
+      return handOver(jid, { registry, binding, streams, clock })
+    },
     takeOver: async (snapshot) => {
       const account = await importAccount(snapshot, { registry, sessionSlots: loader.sessionSlots, sessionPorts: binding.sessionPorts, streams })
       registry.install(account)
@@ -145,6 +150,7 @@ function offerOptions(loader: ModuleLoader, options: CoreOptions): void {
   loader.offer(Log, options.log)
   loader.offer(Metrics, options.metrics)
   loader.offer(Hasher, options.hasher)
+  loader.offer(Load, options.load ?? idleLoad)
   loader.offer(LoginClients, options.clients)
   loader.offer(ServerControl, options.control)
 }
@@ -154,8 +160,11 @@ function expandBroadcasts(router: CoreRouter, loader: ModuleLoader, hooks: HookC
   const fanOut = loader.find(PresenceFanOut)
   if (fanOut === undefined) return
   const filters = hooks.filter(inbound)
-  const admit = (event: HookEvent<typeof inbound>) => filters.run(event)
-  router.useBroadcastExpansion((stanza, targets) => fanOut.deliver(stanza, targets, filters.isEmpty ? undefined : admit))
+  const admission: Admission = {
+    concerns: (account, stanza) => filters.concerns(account, stanza),
+    admit: (event) => filters.run(event),
+  }
+  router.useBroadcastExpansion((stanza, targets) => fanOut.deliver(stanza, targets, filters.handles('presence') ? admission : undefined))
 }
 
 interface HandOverPorts {
@@ -168,7 +177,10 @@ interface HandOverPorts {
 function handOver(jid: Jid, { registry, binding, streams, clock }: HandOverPorts): AccountSnapshot | undefined {
   const account = registry.warm(jid)
   if (account === undefined) return undefined
-  for (const session of account.sessions.values()) session.releaseAll()
+  for (const session of account.sessions.values()) {
+    session.sieve?.flush()
+    session.releaseAll()
+  }
   const snapshot = exportAccount(account, registry, clock.monotonic())
   registry.evict(jid)
   for (const session of account.sessions.values()) {

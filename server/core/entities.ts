@@ -6,7 +6,7 @@
  */
 import type { Jid } from '@rollcall/jid'
 import type { Bus, MemberId } from '@rollcall/ports'
-import type { Account, AccountSlot, messageAcked, Session, SessionHold, SessionOrigin, SessionSlot } from '@rollcall/module-api'
+import type { Account, AccountSlot, messageAcked, SendSieve, Session, SessionHold, SessionOrigin, SessionSlot } from '@rollcall/module-api'
 import type { Stanza } from '@rollcall/stanza'
 import type { ConnId, ServerMessage } from '../protocol/messages.ts'
 import type { ObserveChain } from './hook-chains.ts'
@@ -64,6 +64,7 @@ export class LocalSession implements Session {
   priority = 0
   isInterested = false
   isEnded = false
+  sieve: SendSieve | undefined = undefined
   /** Stream management, when the client asked for it. */
   management: ManagedStream<LocalSession> | undefined = undefined
   readonly #ports: SessionPorts
@@ -113,8 +114,15 @@ export class LocalSession implements Session {
     this.sendEntry(wire)
   }
 
+  sendPresence(wire: string, from: Jid): void {
+    if (this.sieve !== undefined && !this.sieve.passesPresence(wire, from)) return
+    if (this.#held !== undefined && !this.#held.isEmpty) this.sendEntry(wire)
+    else this.#deliver(wire, 'deliver-presence')
+  }
+
   /** As `send`, for what may have to be delivered elsewhere when the client never acknowledges it. */
   sendEntry(entry: QueueEntry): void {
+    if (this.sieve !== undefined && !this.sieve.passes(wireOf(entry))) return
     if (this.#held === undefined || this.#held.isEmpty) this.#deliver(entry)
     else if (!this.isEnded) this.#held.keep(entry)
   }
@@ -150,7 +158,7 @@ export class LocalSession implements Session {
     return isKept ? new DeliveredStanza(stanza, wire, this.#ports.now(), [this]) : wire
   }
 
-  #deliver(entry: QueueEntry): void {
+  #deliver(entry: QueueEntry, kind: 'deliver' | 'deliver-presence' = 'deliver'): void {
     if (this.isEnded) return
     const { management } = this
     if (management !== undefined) {
@@ -158,7 +166,7 @@ export class LocalSession implements Session {
     } else if (typeof entry !== 'string' && entry.stanza.kind === 'message') {
       this.#ports.acked.run({ session: this, stanza: entry.stanza })
     }
-    this.#ports.bus.send(this.edge, { kind: 'deliver', conn: this.conn, wire: wireOf(entry) })
+    this.#ports.bus.send(this.edge, { kind, conn: this.conn, wire: wireOf(entry) })
   }
 
   // ------------------------------------------------------------------------------------ connection and end

@@ -5,10 +5,10 @@
  * costs one length check.
  */
 import { StanzaError } from '@rollcall/stanza'
-import type { Stanza } from '@rollcall/stanza'
+import type { Stanza, StanzaKind } from '@rollcall/stanza'
 import { dropped } from '@rollcall/module-api'
 import type {
-  ClaimHandler, ClaimHook, ClaimResult, FilterHandler, FilterHook, ObserveHandler, ObserveHook, Stage,
+  Account, ClaimHandler, ClaimHook, ClaimResult, FilterHandler, FilterHook, FilterScope, ObserveHandler, ObserveHook, Stage,
 } from '@rollcall/module-api'
 import type { Log } from '@rollcall/ports'
 
@@ -18,6 +18,7 @@ interface Entry<H> {
   readonly moduleName: string
   readonly stage: Stage
   readonly handle: H
+  readonly scope: FilterScope
 }
 
 const stageOrder: Record<Stage, number> = { early: 0, normal: 1, late: 2 }
@@ -36,10 +37,10 @@ abstract class Chain<H> {
     return this.entries.length === 0
   }
 
-  add(moduleName: string, stage: Stage, handle: H): void {
+  add(moduleName: string, stage: Stage, handle: H, scope: FilterScope = {}): void {
     const byPlace = (a: Entry<H>, b: Entry<H>) =>
       stageOrder[a.stage] - stageOrder[b.stage] || (a.moduleName < b.moduleName ? -1 : a.moduleName > b.moduleName ? 1 : 0)
-    this.entries = [...this.entries, { moduleName, stage, handle }].sort(byPlace)
+    this.entries = [...this.entries, { moduleName, stage, handle, scope }].sort(byPlace)
   }
 
   protected logDefect(entry: Entry<H>, error: unknown): void {
@@ -60,10 +61,36 @@ export class ObserveChain<E> extends Chain<ObserveHandler<E>> {
 }
 
 export class FilterChain<E extends { readonly stanza: Stanza }> extends Chain<FilterHandler<E>> {
+  #byKind: Record<StanzaKind, readonly Entry<FilterHandler<E>>[]> = { message: [], presence: [], iq: [] }
+
+  override add(moduleName: string, stage: Stage, handle: FilterHandler<E>, scope: FilterScope = {}): void {
+    super.add(moduleName, stage, handle, scope)
+    const of = (kind: StanzaKind) => this.entries.filter((entry) => entry.scope.kinds?.includes(kind) ?? true)
+    this.#byKind = { message: of('message'), presence: of('presence'), iq: of('iq') }
+  }
+
+  /** Whether a handler looks at stanzas of the kind at all. */
+  handles(kind: StanzaKind): boolean {
+    return this.#byKind[kind].length > 0
+  }
+
+  /** Whether a handler may do something to the stanza for the account. One that throws when asked may. */
+  concerns(account: Account, stanza: Stanza): boolean {
+    for (const entry of this.#byKind[stanza.kind]) {
+      try {
+        if (entry.scope.concerns?.(account, stanza) !== false) return true
+      } catch (error) {
+        this.logDefect(entry, error)
+        return true
+      }
+    }
+    return false
+  }
+
   /** The stanza to go on with, or undefined when a filter dropped it. Throws only `StanzaError`: filters fail closed. */
   run(event: E): Stanza | undefined {
     let current = event
-    for (const entry of this.entries) {
+    for (const entry of this.#byKind[event.stanza.kind]) {
       const result = this.#runOne(entry, current)
       if (result === dropped) return undefined
       if (result !== undefined) current = withStanza(event, result)
@@ -129,10 +156,10 @@ export class HookChains {
   }
 
   /** The chain behind any hook token, for registration by modules. */
-  add(hook: AnyHook, moduleName: string, stage: Stage, handle: (event: never) => unknown): void {
+  add(hook: AnyHook, moduleName: string, stage: Stage, handle: (event: never) => unknown, scope?: FilterScope): void {
     const chain = hook.kind === 'observe' ? this.observe(hook) : hook.kind === 'filter' ? this.filter(hook) : this.claim(hook)
-    const untyped = chain as { add(moduleName: string, stage: Stage, handle: (event: never) => unknown): void }
-    untyped.add(moduleName, stage, handle)
+    const untyped = chain as { add(moduleName: string, stage: Stage, handle: (event: never) => unknown, scope?: FilterScope): void }
+    untyped.add(moduleName, stage, handle, scope)
   }
 
   #chain<C>(hook: object, make: () => C): C {

@@ -4,7 +4,7 @@
  * Everything that can be wrong with a set of modules is found at boot and named: unknown module in the configuration,
  * bad option, missing or doubly provided port, a cycle of needs.
  */
-import type { AnyModule, IqReply, ModuleContext, Option, Port, PreAuthIq, SessionSlot } from '@rollcall/module-api'
+import type { AnyModule, FilterScope, IqReply, ModuleContext, Option, Port, PreAuthIq, SessionSlot } from '@rollcall/module-api'
 import type { ElementCodec } from '@rollcall/stanza'
 import { openStore } from '@rollcall/ports'
 import type { Log, StorageBackend } from '@rollcall/ports'
@@ -123,7 +123,7 @@ export class ModuleLoader {
         this.sessionSlots.set(slot.slotName, slot)
         return slot
       },
-      on: (hook: never, stage: never, handler: never) => hooks.add(hook, module.name, stage, handler),
+      on: (hook: never, stage: never, handler: never, scope?: FilterScope) => hooks.add(hook, module.name, stage, handler, scope),
       emit: (hook, event) => hooks.observe(hook).run(event),
       onIqGet: (codec, scope, handler) => iqs.register('get', codec, scope, handler),
       onIqSet: (codec, scope, handler) => iqs.register('set', codec, scope, handler),

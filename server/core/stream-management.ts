@@ -9,7 +9,7 @@
  */
 import type { Clock, CounterMetric, HistogramMetric, Log, MemberId, Metrics, Random, Timer } from '@rollcall/ports'
 import type { Jid } from '@rollcall/jid'
-import { messageAcked, sessionDetached, sessionResumed } from '@rollcall/module-api'
+import { clientNonza, messageAcked, sessionDetached, sessionResumed } from '@rollcall/module-api'
 import {
   CodecError, HandledCountTooHigh, NS_STREAM_MANAGEMENT, SmAnswer, SmEnable, SmEnabled, SmFailed, SmRequest, SmResumed,
 } from '@rollcall/protocol'
@@ -22,7 +22,7 @@ import type { Binding } from './binding.ts'
 import type { StreamManagementConfig } from './config.ts'
 import { EndedStreams } from './ended-streams.ts'
 import type { LocalSession } from './entities.ts'
-import type { HookChains, ObserveChain } from './hook-chains.ts'
+import type { ClaimChain, HookChains, ObserveChain } from './hook-chains.ts'
 import type { HookEvent } from './hook-event.ts'
 import { ManagedStream } from './managed-stream.ts'
 import type { StreamRules, StreamStart } from './managed-stream.ts'
@@ -60,6 +60,7 @@ export class StreamManagement implements StreamRules<LocalSession> {
   readonly #sweep: Timer
   readonly #acked: ObserveChain<HookEvent<typeof messageAcked>>
   readonly #onDetached: ObserveChain<HookEvent<typeof sessionDetached>>
+  readonly #nonzas: ClaimChain<HookEvent<typeof clientNonza>>
   readonly #onResumed: ObserveChain<HookEvent<typeof sessionResumed>>
   readonly #resumptions: Record<'resumed' | 'unknown' | 'refused', CounterMetric>
   readonly #replayed: CounterMetric
@@ -77,6 +78,7 @@ export class StreamManagement implements StreamRules<LocalSession> {
     this.#endedStreams = new EndedStreams(config.endedSessionsKept)
     this.#acked = hooks.observe(messageAcked)
     this.#onDetached = hooks.observe(sessionDetached)
+    this.#nonzas = hooks.claim(clientNonza)
     this.#onResumed = hooks.observe(sessionResumed)
     this.#sweep = clock.every(SWEEP_PERIOD_MS, () => this.sweep())
     const resumptions = (result: string) => metrics.counter('rollcall_resumptions_total', 'Attempts to resume a session, by result.', { result })
@@ -127,6 +129,7 @@ export class StreamManagement implements StreamRules<LocalSession> {
       case 'resume':
         break
       default:
+        if (element.ns !== NS_STREAM_MANAGEMENT && this.#nonzas.run({ session, element }) !== false) return
         this.#fault(session, { condition: 'unsupported-stanza-type' })
         return
     }

@@ -27,7 +27,7 @@ import { maySasl2, versionFeature, versionOf } from './sasl2-features.ts'
 import { Sasl2Login } from './sasl2-login.ts'
 import { readStanza, stanzaKind } from './stanza-in.ts'
 import { holdUntil, noteFailure, sessionOrUndo, startStanzas } from './stream-steps.ts'
-import { faultOf, NS_BIND, NS_SASL, NS_SASL2, NS_SESSION, NS_SM, NS_TLS } from './stream-wire.ts'
+import { faultOf, NS_BIND, NS_CSI, NS_SASL, NS_SASL2, NS_SESSION, NS_SM, NS_TLS } from './stream-wire.ts'
 
 const NS_REGISTER = 'jabber:iq:register'
 /** XEP-0198 §3: asked for at the wrong time. */
@@ -174,7 +174,7 @@ export class ClientStream implements StreamService {
     if (connection.stage === 'bound') {
       const kind = stanzaKind(frame, NS_CLIENT)
       if (kind !== undefined) this.#stanza(connection, frame, kind)
-      else if (frame.ns === NS_SM && connection.transport !== 'bosh') this.#nonza(connection, frame)
+      else if (frame.ns === NS_CSI || (frame.ns === NS_SM && connection.transport !== 'bosh')) this.#nonza(connection, frame)
       else connection.refuseElement(frame, 'unsupported-stanza-type')
       return
     }

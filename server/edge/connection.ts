@@ -47,6 +47,7 @@ export abstract class Connection implements HubMember {
   out = ''
   /** On the hub's flush list. */
   isDirty = false
+  isGathering = false
   /** When the present stage must be over. */
   deadlineMs: number
   lastInputMs: number
@@ -253,6 +254,16 @@ export abstract class Connection implements HubMember {
       if (!this.isOpen) return
       this.sendStanza(wire)
     }
+  }
+
+  /** Presence from the core: it may wait for more of it, and goes before anything that comes later. */
+  deliverPresence(wire: string): void {
+    if (this.stage === 'bound') this.sendPresence(wire)
+  }
+
+  /** Writes presence. Transports that can wait with it do. */
+  protected sendPresence(wire: string): void {
+    this.sendStanza(wire)
   }
 
   /** The peer does not read what it is sent. */

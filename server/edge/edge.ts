@@ -148,6 +148,9 @@ class RunningEdge implements Edge {
       case 'deliver':
         this.#hub.connections.get(edgeMessage.conn)?.deliver(edgeMessage.wire)
         return
+      case 'deliver-presence':
+        this.#hub.connections.get(edgeMessage.conn)?.deliverPresence(edgeMessage.wire)
+        return
       case 'close-stream':
         this.#hub.connections.get(edgeMessage.conn)?.closeByCore(faultOf(edgeMessage))
         return
@@ -193,6 +196,7 @@ class RunningEdge implements Edge {
   }
 
   #observe(metrics: EdgeMetrics): void {
+    metrics.observe('rollcall_edge_presence_gathering', 'Connections whose presence waits to be written together.', () => this.#hub.gathering.size)
     const census = new Census(this.#hub)
     for (const transport of TRANSPORTS) {
       for (const stage of STAGES) {

@@ -8,7 +8,8 @@
 import { parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import type { SessionOrigin } from '@rollcall/module-api'
-import type { Bus, Clock, Log, MemberId, Random, Timer } from '@rollcall/ports'
+import { idleLoad } from '@rollcall/ports'
+import type { Bus, Clock, Load, Log, MemberId, Random, Timer } from '@rollcall/ports'
 import type { SaslCrypto } from '@rollcall/stream'
 import type { XmlLimits } from '@rollcall/xml'
 import type { HostInfo, ServerMessage } from '../protocol/messages.ts'
@@ -16,6 +17,7 @@ import type { Placement } from '../protocol/placement.ts'
 import { AddressGuard } from './address-guard.ts'
 import type { EdgeConfig } from './config.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
+import { PresenceGathering } from './presence-gathering.ts'
 import { HOLD_EDGE } from './stages.ts'
 import type { Stage } from './stages.ts'
 import type { StreamFault } from './stream-wire.ts'
@@ -28,6 +30,8 @@ export interface HubPorts {
   readonly random: Random
   readonly log: Log
   readonly crypto: SaslCrypto
+  /** An idle one when left out. */
+  readonly load?: Load
 }
 
 /** What the hub and the edge need of a connection. */
@@ -37,6 +41,8 @@ export interface HubMember {
   readonly stage: Stage
   /** On the flush list. */
   isDirty: boolean
+  /** On the list of those whose presence is being gathered. */
+  isGathering: boolean
   /** Monotonic ms at which the present stage must be over. */
   readonly deadlineMs: number
   readonly queuedBytes: number
@@ -47,6 +53,7 @@ export interface HubMember {
   hold(reason: number): void
   release(reason: number): void
   deliver(wire: string): void
+  deliverPresence(wire: string): void
   closeByCore(fault: StreamFault | undefined): void
   fail(fault: StreamFault): void
   destroy(): void
@@ -77,6 +84,7 @@ export class Hub {
   readonly #hostInfos = new Map<string, HostInfo | null>()
   #dirty: HubMember[] = []
   #throttled: HubMember[] = []
+  readonly gathering: PresenceGathering
   #lastConn = 0
   #round: Iterator<HubMember> | undefined
   #sweeps = 0
@@ -92,6 +100,7 @@ export class Hub {
     this.componentLimits = stanzaLimits(config, config.limits.componentStanzaBytesMax)
     this.defaultHost = parseJid(config.hosts[0] ?? 'localhost')
     this.nowMs = ports.clock.monotonic()
+    this.gathering = new PresenceGathering(ports.clock, ports.load ?? idleLoad)
   }
 
   configure(config: EdgeConfig): void {

@@ -197,6 +197,12 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     if (this.out.length > this.service.outputBytesMax()) this.overflow()
   }
 
+  protected override sendPresence(wire: string): void {
+    this.out += wire
+    if (!this.isDirty && !this.isGathering) this.hub.gathering.add(this)
+    if (this.out.length > this.service.outputBytesMax()) this.overflow()
+  }
+
   override flush(): void {
     const { out } = this
     const socket = this.#socket

@@ -202,12 +202,22 @@ export class WebSocketConnection extends Connection {
     if (this.queuedBytes > this.service.outputBytesMax()) this.overflow()
   }
 
+  protected override sendPresence(wire: string): void {
+    if (this.#socket.readyState === WebSocket.OPEN && !this.isDirty && !this.isGathering) this.hub.gathering.add(this)
+    this.#write(inClientNamespace(wire))
+    if (this.queuedBytes > this.service.outputBytesMax()) this.overflow()
+  }
+
   #send(wire: string): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.hub.markDirty(this)
+    this.#write(wire)
+  }
+
+  #write(wire: string): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     if (!this.#isCorked) {
       this.#isCorked = true
       this.#raw.cork()
-      this.hub.markDirty(this)
     }
     this.hub.metrics.bytesOut.add(wire.length + FRAME_HEADER_BYTES)
     this.#socket.send(Buffer.from(wire, 'latin1'), { binary: false })

@@ -190,6 +190,12 @@ export interface Deliver {
   readonly conn: ConnId
   readonly wire: string
 }
+/** As `deliver`, for presence: the edge may gather it for a moment, in order with the rest. */
+export interface DeliverPresence {
+  readonly kind: 'deliver-presence'
+  readonly conn: ConnId
+  readonly wire: string
+}
 /** Ends the stream with an error (RFC 6120 §4.9.3), or cleanly when `condition` is ''. */
 export interface CloseStream {
   readonly kind: 'close-stream'
@@ -221,6 +227,6 @@ export type EdgeToCore =
   | ClientStanza | ClientNonza | ClientAnswered | ClientClosed | ComponentStanza | ComponentClosed
   | GetHostInfo | GetScramKeys | VerifyPassword | ReportAuth | CheckLockout | UpgradeKeys | CreateAnonymous
   | BindSession | ResumeSession | PreAuthIqMessage | RegisterComponent
-export type CoreToEdge = Deliver | CloseStream | HostInfoChanged
+export type CoreToEdge = Deliver | DeliverPresence | CloseStream | HostInfoChanged
 export type CoreToCore = RouteStanza | RouteBroadcast
 export type ServerMessage = EdgeToCore | LoginMessage | CoreToEdge | CoreToCore

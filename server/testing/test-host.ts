@@ -12,7 +12,7 @@ import type { AnyModule } from '@rollcall/module-api'
 import type { Bus, StorageBackend } from '@rollcall/ports'
 import { StanzaError, stanzaFromFrame } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
-import { FakeClock, recordingLog, recordingMetrics, SeededRandom } from '@rollcall/testing'
+import { FakeClock, FakeLoad, recordingLog, recordingMetrics, SeededRandom } from '@rollcall/testing'
 import type { RecordingLog, RecordingMetrics } from '@rollcall/testing'
 import { createLocalBus } from '../../backends/bus-local/index.ts'
 import { MemoryStorage } from '../../backends/storage-memory/index.ts'
@@ -68,11 +68,12 @@ export interface ResumeWish {
   readonly edge?: (typeof EDGES)[number]
 }
 
-type TestHostParts = Pick<TestHost, 'clock' | 'log' | 'metrics' | 'storage' | 'host' | 'controlCalls'>
+type TestHostParts = Pick<TestHost, 'clock' | 'load' | 'log' | 'metrics' | 'storage' | 'host' | 'controlCalls'>
 
 export class TestHost {
   readonly core: Core
   readonly clock: FakeClock
+  readonly load: FakeLoad
   readonly log: RecordingLog
   readonly metrics: RecordingMetrics
   readonly storage: StorageBackend
@@ -87,6 +88,7 @@ export class TestHost {
   private constructor(core: Core, buses: readonly Bus<ServerMessage>[], parts: TestHostParts) {
     this.core = core
     this.clock = parts.clock
+    this.load = parts.load
     this.log = parts.log
     this.storage = parts.storage
     this.host = parts.host
@@ -113,6 +115,7 @@ export class TestHost {
     const hosts = options.hosts ?? [TEST_HOST]
     const host = hosts[0] as string
     const clock = new FakeClock()
+    const load = new FakeLoad()
     const random = new SeededRandom(++starts)
     const log = recordingLog()
     const metrics = recordingMetrics()
@@ -136,7 +139,7 @@ export class TestHost {
       modules: options.modules,
       bus,
       placement: singleMember(CORE),
-      storage, clock, random, log, metrics, hasher: nodeHasher, credentials,
+      storage, clock, random, load, log, metrics, hasher: nodeHasher, credentials,
       auth: { answer: (message) => (message.kind === 'finish-login' ? clients.finish(message) : undefined) },
       clients,
       control: {
@@ -146,7 +149,7 @@ export class TestHost {
     })
     bus.attach(core.service)
     const buses = EDGES.map((edge) => hub.member<ServerMessage>(edge))
-    return new TestHost(core, buses, { clock, log, metrics, storage, host, controlCalls })
+    return new TestHost(core, buses, { clock, load, log, metrics, storage, host, controlCalls })
   }
 
   /** Binds a resource as a client that has authenticated would. Sends nothing else: no roster get, no presence. */
@@ -291,7 +294,7 @@ export class TestHost {
 
   #receive(message: CoreToEdge): void {
     this.#messageCount++
-    if (message.kind === 'deliver') this.#entities.get(message.conn)?.receive(message.wire)
+    if (message.kind === 'deliver' || message.kind === 'deliver-presence') this.#entities.get(message.conn)?.receive(message.wire)
     if (message.kind === 'close-stream') this.#entities.get(message.conn)?.close(message.condition, message.detail)
   }
 }

@@ -21,6 +21,8 @@ export interface SceneOptions {
   readonly roster?: Readonly<Record<string, unknown>>
   readonly presence?: Readonly<Record<string, unknown>>
   readonly modules?: readonly AnyModule[]
+  /** Options of the further modules. */
+  readonly options?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly storage?: StorageBackend
 }
 
@@ -29,7 +31,7 @@ export function openScene(options: SceneOptions = {}): Promise<TestHost> {
   return TestHost.start({
     accounts: ['juliet', 'nurse', 'tybalt'],
     modules: [roster, presence, ...(options.modules ?? [])],
-    options: { roster: options.roster ?? {}, presence: options.presence ?? {} },
+    options: { ...options.options, roster: options.roster ?? {}, presence: options.presence ?? {} },
     ...(options.storage === undefined ? {} : { storage: options.storage }),
   })
 }

@@ -115,7 +115,16 @@ export const ServerControl = definePort<ServerControl>('serverControl')
  * It must have the same effect as delivering `stanza.addressed(from, target)` to each target in turn.
  */
 export interface PresenceFanOut {
-  /** `admit` runs the receivers' `inbound` filters; undefined when nobody listens. It throws `StanzaError`. */
-  deliver(stanza: Stanza, targets: readonly Jid[], admit?: (event: InboundStanza) => Stanza | undefined): void
+  /** `admission` is undefined when no filter looks at presence. */
+  deliver(stanza: Stanza, targets: readonly Jid[], admission?: Admission): void
+  /** Sends what waits about the account on its way: the account is about to leave this member. */
+  settle(account: Account): void
+}
+/** The receivers' `inbound` filters, for many receivers of one stanza. */
+export interface Admission {
+  /** Whether a filter may do anything to presence for the account; if not, `admit` need not be called. */
+  concerns(account: Account, stanza: Stanza): boolean
+  /** The stanza to go on with, or undefined when it was dropped. Throws `StanzaError`. */
+  admit(event: InboundStanza): Stanza | undefined
 }
 export const PresenceFanOut = definePort<PresenceFanOut>('presenceFanOut')

@@ -66,6 +66,13 @@ export interface Session {
   /** As `send`, for a stanza that is already serialised and shared between recipients (a wire string). */
   sendWire(wire: string): void
   /**
+   * As `sendWire`, for undirected presence of `from`: it may wait a little for other presence so that both are written
+   * together, never behind anything that is sent after it.
+   */
+  sendPresence(wire: string, from: Jid): void
+  /** While set, it decides what the client gets now. Belongs to whoever set it. */
+  sieve: SendSieve | undefined
+  /**
    * Keeps back everything that is sent to the client from now on, so that what comes from storage can go first. In
    * order, and bounded: a client for which too much is kept back is disconnected. Holds may overlap: each is a point in the
    * flow, and what a holder sends stands there.
@@ -73,6 +80,16 @@ export interface Session {
   hold(): SessionHold
   /** Ends the session, by the end of this turn, and its stream with an error (RFC 6120 §4.9.3), for instance `conflict`. */
   close(condition: string, text?: string): void
+}
+
+/** Stands between a session and its client; what it does not let pass it may keep, and send once it is no longer set. */
+export interface SendSieve {
+  /** Whether a stanza may pass. Whatever must stand before it has to be sent within the call. */
+  passes(wire: string): boolean
+  /** The same for undirected presence of `from`. */
+  passesPresence(wire: string, from: Jid): boolean
+  /** Sends what it keeps: the session is about to move to another member. */
+  flush(): void
 }
 
 /** A pause in what a client gets; see `Session.hold`. Whoever has it must release it, whatever happens. */

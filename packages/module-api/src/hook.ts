@@ -10,7 +10,8 @@
  * in memory because an account is loaded before its stanzas are handled. A claim may return a promise: the event is
  * taken, and the promise settles when what it stands for is durable.
  */
-import type { Stanza } from '@rollcall/stanza'
+import type { Stanza, StanzaKind } from '@rollcall/stanza'
+import type { Account } from './entities.ts'
 
 /** Within a stage handlers run in the order of their modules' names. */
 export type Stage = 'early' | 'normal' | 'late'
@@ -29,6 +30,14 @@ export interface ClaimHook<E> {
   readonly kind: 'claim'
   readonly hookName: string
   readonly event?: E
+}
+
+/** What a filter has nothing to do with, so that it costs nothing there. */
+export interface FilterScope {
+  /** Kinds of stanzas that the handler looks at; all unless told. */
+  readonly kinds?: readonly StanzaKind[]
+  /** Whether it may do anything to a stanza for an account. Asked per account of a broadcast, before a copy is made: it must be cheap. */
+  readonly concerns?: (account: Account, stanza: Stanza) => boolean
 }
 
 /** Returned by a filter: the stanza disappears and nobody is told. */

@@ -3,6 +3,7 @@
  */
 import type { Jid } from '@rollcall/jid'
 import type { Stanza } from '@rollcall/stanza'
+import type { XmlElement } from '@rollcall/xml'
 import { claimHook, filterHook, observeHook } from './hook.ts'
 import type { Account, Session } from './entities.ts'
 
@@ -75,6 +76,9 @@ export const messageAcked = observeHook<AckedMessage>('messageAcked')
  * has it safe, or has given it to others, claims it. Otherwise it is delivered again, with a delay stamp, as if it came now.
  */
 export const messageUnacked = claimHook<UnackedMessage>('messageUnacked')
+
+/** A first-level element of a client that is no stanza, in order with its stanzas; those of stream management are the core's. */
+export const clientNonza = claimHook<{ readonly session: Session; readonly element: XmlElement }>('clientNonza')
 
 /** A resource was bound; no stanza of it has been handled yet. */
 export const sessionBound = observeHook<{ readonly session: Session }>('sessionBound')

@@ -8,7 +8,7 @@ import type { Stanza } from '@rollcall/stanza'
 import type { ElementCodec } from '@rollcall/stanza'
 import type { XmlElement } from '@rollcall/xml'
 import type { Account, AccountSlot, Session, SessionSlot } from './entities.ts'
-import type { ClaimHandler, ClaimHook, FilterHandler, FilterHook, ObserveHandler, ObserveHook, Stage } from './hook.ts'
+import type { ClaimHandler, ClaimHook, FilterHandler, FilterHook, FilterScope, ObserveHandler, ObserveHook, Stage } from './hook.ts'
 import type { Option, OptionsOf } from './option.ts'
 
 /** A specification that a module implements; feeds the generated XEP list and DOAP file. */
@@ -69,7 +69,7 @@ export interface ModuleContext<C extends Options, S extends Stores, N extends Po
   /** Registers per-session state so that it moves with the session; use the token with `session.get` and `set`. */
   sessionSlot<T>(slot: SessionSlot<T>): SessionSlot<T>
   on<E>(hook: ObserveHook<E>, stage: Stage, handler: ObserveHandler<E>): void
-  on<E extends { readonly stanza: Stanza }>(hook: FilterHook<E>, stage: Stage, handler: FilterHandler<E>): void
+  on<E extends { readonly stanza: Stanza }>(hook: FilterHook<E>, stage: Stage, handler: FilterHandler<E>, scope?: FilterScope): void
   on<E>(hook: ClaimHook<E>, stage: Stage, handler: ClaimHandler<E>): void
   /** Tells the observers of a hook that this module's feature defines. */
   emit<E>(hook: ObserveHook<E>, event: E): void

@@ -5,6 +5,7 @@
  * (`server/runtime`), in unit tests (`@rollcall/testing`) and in the deterministic simulator.
  */
 export * from './clock.ts'
+export * from './load.ts'
 export * from './random.ts'
 export * from './hasher.ts'
 export * from './log.ts'

@@ -1,0 +1,35 @@
+/**
+ * How long a change of presence may wait before contacts are told: nothing on an idle member, a moment on a busy one, so
+ * that of many changes only the last is sent, and more while the member cannot keep up.
+ */
+import type { Load } from '@rollcall/ports'
+
+/** Longest window of a busy member, in ms. */
+export const BUSY_WINDOW_MS = 250
+/** Longest window while work waits long for its turn, in ms. */
+export const BROWN_OUT_WINDOW_MS = 2_000
+/** Shares of work between which the window grows to `SHARE_WINDOW_MS`: much work alone is no reason to wait long. */
+const SHARE_FROM = 0.85
+const SHARE_TO = 1
+const SHARE_WINDOW_MS = 50
+/** Lag at which the window begins to grow to the busy one, in ms, and at which it is there. */
+const LAG_FROM_MS = 15
+const LAG_BUSY_MS = 60
+/** Lag at which it is the brown-out one, in ms. */
+const LAG_BROWN_OUT_MS = 300
+
+/** The window that the load asks for, in ms. */
+export function windowMs(load: Load): number {
+  const lagMs = load.lagMs()
+  if (lagMs >= LAG_BUSY_MS) {
+    return between(lagMs, LAG_BUSY_MS, LAG_BROWN_OUT_MS, BUSY_WINDOW_MS, BROWN_OUT_WINDOW_MS)
+  }
+  return Math.max(
+    between(load.utilization(), SHARE_FROM, SHARE_TO, 0, SHARE_WINDOW_MS),
+    between(lagMs, LAG_FROM_MS, LAG_BUSY_MS, 0, BUSY_WINDOW_MS),
+  )
+}
+
+function between(value: number, from: number, to: number, low: number, high: number): number {
+  return low + (high - low) * Math.min(1, Math.max(0, (value - from) / (to - from)))
+}

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { FakeClock, FakeLoad } from '@rollcall/testing'
+import type { Gatherer } from './presence-gathering.ts'
+import { gatherWindowMs, PresenceGathering } from './presence-gathering.ts'
+
+class Connection implements Gatherer {
+  isDirty = false
+  isGathering = false
+  flushes = 0
+  readonly onFlush: () => void
+  constructor(onFlush: () => void = () => {}) {
+    this.onFlush = onFlush
+  }
+  flush(): void {
+    this.flushes++
+    this.onFlush()
+  }
+}
+
+test('on an idle member presence is written at the end of the turn', () => {
+  const clock = new FakeClock()
+  const gathering = new PresenceGathering(clock, new FakeLoad())
+  const connection = new Connection()
+  gathering.add(connection)
+  assert.deepEqual([connection.isGathering, connection.flushes, gathering.size], [true, 0, 1])
+  clock.runSoon()
+  assert.deepEqual([connection.isGathering, connection.flushes, gathering.size], [false, 1, 0])
+})
+
+test('on a busy one it waits for its window, and what goes at once is not written twice', () => {
+  const clock = new FakeClock()
+  const load = new FakeLoad()
+  load.lag = 60
+  const gathering = new PresenceGathering(clock, load)
+  const [one, dirty] = [new Connection(), new Connection()]
+  gathering.add(one)
+  gathering.add(dirty)
+  dirty.isDirty = true
+  clock.advance(gatherWindowMs(load) - 1)
+  assert.equal(one.flushes, 0)
+  clock.advance(1)
+  assert.deepEqual([one.flushes, dirty.flushes, dirty.isGathering], [1, 0, false])
+})
+
+test('many writes are made in slices of a turn, each connection once, and others may join meanwhile', () => {
+  class SlowClock extends FakeClock {
+    readonly turns: (() => void)[] = []
+    spentMs = 0
+    override monotonic(): number {
+      return super.monotonic() + this.spentMs
+    }
+    override soon(callback: () => void): void {
+      this.turns.push(callback)
+    }
+  }
+  const clock = new SlowClock()
+  const gathering = new PresenceGathering(clock, new FakeLoad())
+  // A write takes a tenth of a millisecond here.
+  const connections = Array.from({ length: 200 }, () => new Connection(() => { clock.spentMs += 0.1 }))
+  const late = new Connection()
+  for (const connection of connections) gathering.add(connection)
+  let turns = 0
+  for (let next = clock.turns.shift(); next !== undefined; next = clock.turns.shift()) {
+    const beforeMs = clock.spentMs
+    next()
+    assert.ok(clock.spentMs - beforeMs < 8)
+    if (++turns === 1) gathering.add(late)
+  }
+  assert.ok(turns > 3)
+  assert.ok([...connections, late].every(({ flushes, isGathering }) => flushes === 1 && !isGathering))
+  assert.equal(gathering.size, 0)
+})

@@ -1,0 +1,80 @@
+/**
+ * The real load: lengths of event-loop turns and the loop's own account of its idle time.
+ *
+ * How it works: a question arms a probe of two links. The first waits for the end of this turn, the second for the end of
+ * the next, so the time between them is one whole turn: what arrives meanwhile waits that long. Probes run only while
+ * somebody asks, so an idle process has no timer for this. A reading that nobody renewed is forgotten.
+ */
+import { performance } from 'node:perf_hooks'
+import type { Clock, Load } from '@rollcall/ports'
+
+/** Time between two probes, in ms. */
+const PROBE_PERIOD_MS = 5
+/** Age at which a reading says nothing any more, in ms. */
+const STALE_MS = 250
+/** Least time over which the share of work is counted, in ms. */
+const SHARE_PERIOD_MS = 50
+/** Weight of a new turn in the mean: one long turn is an accident, several are a load. */
+const WEIGHT = 0.25
+
+/** Share of the time since the last call that the event loop was at work, 0 to 1. */
+export type ReadShare = () => number
+
+export function loopShare(): ReadShare {
+  let last = performance.eventLoopUtilization()
+  return () => {
+    const now = performance.eventLoopUtilization()
+    const { utilization } = performance.eventLoopUtilization(now, last)
+    last = now
+    return utilization
+  }
+}
+
+export class TurnLoad implements Load {
+  readonly #clock: Clock
+  readonly #readShare: ReadShare
+  #lagMs = 0
+  #probedAtMs = -Infinity
+  #armedAtMs: number | undefined = undefined
+  #share = 0
+  #sharedAtMs = -Infinity
+
+  constructor(clock: Clock, readShare: ReadShare = loopShare()) {
+    this.#clock = clock
+    this.#readShare = readShare
+  }
+
+  lagMs(): number {
+    const nowMs = this.#clock.monotonic()
+    if (this.#armedAtMs === undefined && nowMs - this.#probedAtMs >= PROBE_PERIOD_MS) {
+      if (nowMs - this.#probedAtMs >= STALE_MS) this.#lagMs = 0
+      this.#armedAtMs = nowMs
+      this.#clock.soon(this.#first)
+    }
+    return this.#lagMs
+  }
+
+  utilization(): number {
+    const nowMs = this.#clock.monotonic()
+    const ageMs = nowMs - this.#sharedAtMs
+    if (ageMs < SHARE_PERIOD_MS) return this.#share
+    const share = this.#readShare()
+    // Of a long time without questions the share is an average that says little about now.
+    this.#share = ageMs > STALE_MS ? 0 : share
+    this.#sharedAtMs = nowMs
+    return this.#share
+  }
+
+  readonly #first = (): void => {
+    this.#armedAtMs = this.#clock.monotonic()
+    this.#clock.soon(this.#second)
+  }
+
+  readonly #second = (): void => {
+    const nowMs = this.#clock.monotonic()
+    const turnMs = nowMs - (this.#armedAtMs as number)
+    this.#armedAtMs = undefined
+    this.#probedAtMs = nowMs
+    this.#lagMs += (turnMs - this.#lagMs) * WEIGHT
+  }
+}
