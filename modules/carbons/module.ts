@@ -2,7 +2,8 @@
  * Message carbons (XEP-0280): every client of an account that asks for it sees both sides of all conversations.
  *
  * Copies are written straight to sessions, not routed: they cannot be stored, filtered or answered, and an error about
- * one goes nowhere. A message that an account sends to itself is copied once, as received: each client sees it once.
+ * one goes nowhere. Who has a copy of what was received has the message: it is not delivered again while that session
+ * lives, or once it acknowledged the copy. A message that an account sends to itself is copied once, as received: each client sees it once.
  */
 import { defineModule, messageDelivered, messageSent } from '@rollcall/module-api'
 import type { Account, Session } from '@rollcall/module-api'
@@ -14,6 +15,7 @@ import { CopiedMessages } from './answered.ts'
 import { isEligible } from './eligible.ts'
 
 type Direction = 'sent' | 'received'
+type SendCopy = (session: Session, wire: string) => void
 
 export default defineModule({
   name: 'carbons',
@@ -29,7 +31,7 @@ export default defineModule({
       slotName: 'carbons-copied', version: 1, load: () => Promise.resolve(new CopiedMessages()),
     })
 
-    const copy = (account: Account, message: Stanza, direction: Direction, isLeftOut: (session: Session) => boolean) => {
+    const copy = (account: Account, message: Stanza, direction: Direction, isLeftOut: (session: Session) => boolean, send: SendCopy) => {
       const listeners = [...account.sessions.values()].filter((session) => session.get(enabled) === true)
       if (listeners.length === 0) return
       const peer = direction === 'sent' ? message.to : message.from
@@ -37,7 +39,7 @@ export default defineModule({
       if (message.type === 'error' ? !messages.has(peer, message.id) : !isEligible(message, direction === 'received')) return
       if (message.type !== 'error') messages.note(peer, message.id)
       const [head, tail] = wrapperOf(account, message, direction)
-      for (const session of listeners) if (!isLeftOut(session)) session.sendWire(head + session.jid.wire + tail)
+      for (const session of listeners) if (!isLeftOut(session)) send(session, head + session.jid.wire + tail)
     }
 
     onIqSet(CarbonsEnable, 'self', ({ session }) => session.set(enabled, true))
@@ -47,12 +49,14 @@ export default defineModule({
       const { account } = session
       // Nearly every account has one session, which never gets copies of its own messages.
       if (account.sessions.size === 1 || stanza.to?.bareEquals(account.jid) === true) return
-      copy(account, stanza, 'sent', (other) => other === session)
+      copy(account, stanza, 'sent', (other) => other === session, (other, wire) => other.sendWire(wire))
     })
-    on(messageDelivered, 'normal', ({ account, stanza, recipients }) => {
+    on(messageDelivered, 'normal', (event) => {
+      const { account, stanza, recipients } = event
       if (account.sessions.size === 1 && recipients.length === 1) return
       const { from } = stanza
-      copy(account, stanza, 'received', (other) => recipients.includes(other) || (from !== undefined && other.jid.equals(from)))
+      const isLeftOut = (other: Session) => recipients.includes(other) || (from !== undefined && other.jid.equals(from))
+      copy(account, stanza, 'received', isLeftOut, (other, wire) => event.copyTo(other, wire))
     })
   },
 })

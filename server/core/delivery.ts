@@ -8,6 +8,7 @@ import { buildStanza, errorReply, messageType, StanzaError } from '@rollcall/sta
 import type { Stanza } from '@rollcall/stanza'
 import type { Jid } from '@rollcall/jid'
 import { inbound, inboundPresence, messageAccepted, messageAcked, messageDelivered, messageUndelivered } from '@rollcall/module-api'
+import type { DeliveredMessage, Session } from '@rollcall/module-api'
 import type { Clock, CounterMetric, Log, Metrics } from '@rollcall/ports'
 import type { AccountRegistry } from './account-registry.ts'
 import type { ClaimChain, FilterChain, HookChains, ObserveChain } from './hook-chains.ts'
@@ -143,13 +144,14 @@ export class Delivery {
   }
 
   #hand(account: LocalAccount, stanza: Stanza, recipients: readonly LocalSession[]): void {
-    this.#give(stanza, recipients)
+    const record = this.#give(stanza, recipients)
     this.#messagesDelivered.add(recipients.length)
     if (this.#ports.log.isDebug) this.#ports.log.debug('message-delivered', { trace: stanza.trace, copies: recipients.length })
-    if (!this.#delivered.isEmpty) this.#delivered.run({ account, stanza, recipients })
+    if (!this.#delivered.isEmpty) this.#delivered.run(new Handed(account, stanza, recipients, record))
   }
 
-  #give(stanza: Stanza, recipients: readonly LocalSession[]): void {
+  /** Returns the record that sessions keep of it, if any does. */
+  #give(stanza: Stanza, recipients: readonly LocalSession[]): DeliveredStanza | undefined {
     const wire = stanza.toWire()
     // One record for all sessions that must remember what they were sent; the others need none.
     let delivered: DeliveredStanza | undefined
@@ -161,6 +163,7 @@ export class Delivery {
         session.sendEntry(delivered ??= new DeliveredStanza(stanza, wire, this.#ports.clock.now(), recipients))
       }
     }
+    return delivered
   }
 
   #toNobody(account: LocalAccount, stanza: Stanza, isAgain: boolean): void | Promise<void> {
@@ -169,7 +172,7 @@ export class Delivery {
     if (kept === undefined) return
     const claimed = this.#undelivered.run({ account, stanza: kept })
     if (claimed === false) throw new StanzaError('service-unavailable')
-    if (!this.#delivered.isEmpty) this.#delivered.run({ account, stanza: kept, recipients: [] })
+    if (!this.#delivered.isEmpty) this.#delivered.run(new Handed(account, kept, [], undefined))
     if (claimed !== true) work.waitFor(claimed)
     return work.promise?.catch((error: unknown) => this.#failed(stanza, error))
   }
@@ -217,6 +220,27 @@ export class Delivery {
       const from = (stanza.to as Jid).bare
       this.#ports.reply(buildStanza('presence', { from, to: stanza.from.bare, type: 'unsubscribed', id: stanza.id }))
     }
+  }
+}
+
+/** A message that was handed to sessions, as modules learn of it. */
+class Handed implements DeliveredMessage {
+  readonly account: LocalAccount
+  readonly stanza: Stanza
+  readonly recipients: readonly LocalSession[]
+  readonly #record: DeliveredStanza | undefined
+
+  constructor(account: LocalAccount, stanza: Stanza, recipients: readonly LocalSession[], record: DeliveredStanza | undefined) {
+    this.account = account
+    this.stanza = stanza
+    this.recipients = recipients
+    this.#record = record
+  }
+
+  copyTo(session: Session, wire: string): void {
+    const holder = session as LocalSession
+    // Without a record the message is with somebody already, or in a store.
+    holder.sendEntry(this.#record === undefined ? wire : this.#record.copyFor(holder, wire))
   }
 }
 

@@ -50,11 +50,11 @@ export class Redelivery {
     while (this.#open.size > 0) await Promise.all(this.#open)
   }
 
-  #message(session: LocalSession, delivered: DeliveredStanza): void {
-    const { stanza, at, recipients } = delivered
-    // Another resource that got it is responsible, until it ends in turn; the last one's end decides.
-    if (delivered.isHandedOn || recipients.some((other) => !other.isEnded)) return
-    delivered.isHandedOn = true
+  #message(session: LocalSession, { original }: DeliveredStanza): void {
+    const { stanza, at, recipients } = original
+    // Another resource that got it, or a copy, is responsible, until it ends in turn; the last one's end decides.
+    if (original.isHandedOn || recipients.some((other) => !other.isEnded)) return
+    original.isHandedOn = true
     const { account } = session
     try {
       const claimed = this.#unacked.run({ account, session, stanza, at })

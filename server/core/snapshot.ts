@@ -26,7 +26,16 @@ interface SlotRecord {
 }
 
 /** What was sent and not acknowledged: a wire string, or a stanza that must not get lost and when it was sent. */
-type EntryRecord = string | { readonly stanza: StanzaRecord; readonly at: number }
+type EntryRecord = string | {
+  readonly stanza: StanzaRecord
+  readonly at: number
+  /** The same in all entries of one message. */
+  readonly group: number
+  /** Resourceparts of the sessions that got it, in whatever form. */
+  readonly recipients: readonly string[]
+  /** Of a copy in another form. */
+  readonly wire?: string
+}
 
 /** Stream management (XEP-0198). */
 export interface StreamRecord {
@@ -72,11 +81,25 @@ export function exportAccount(account: LocalAccount, registry: AccountRegistry, 
     version: SNAPSHOT_VERSION,
     account: account.jid.toString(),
     slots,
-    sessions: [...account.sessions.values()].map((session) => exportSession(session, nowMs)),
+    sessions: exportSessions(account, nowMs),
   }
 }
 
-function exportSession(session: LocalSession, nowMs: number): SessionRecord {
+function exportSessions(account: LocalAccount, nowMs: number): SessionRecord[] {
+  const groups = new Map<DeliveredStanza, number>()
+  const exportEntry = (entry: QueueEntry): EntryRecord => {
+    if (typeof entry === 'string') return entry
+    const { original } = entry
+    const group = groups.get(original) ?? groups.size
+    groups.set(original, group)
+    const recipients = original.recipients.filter(({ isEnded }) => !isEnded).map(({ jid }) => jid.resourcepart)
+    const record = { stanza: encodeStanza(entry.stanza), at: entry.at, group, recipients }
+    return original === entry ? record : { ...record, wire: entry.wire }
+  }
+  return [...account.sessions.values()].map((session) => exportSession(session, nowMs, exportEntry))
+}
+
+function exportSession(session: LocalSession, nowMs: number, exportEntry: (entry: QueueEntry) => EntryRecord): SessionRecord {
   const slots: Record<string, SlotRecord> = {}
   for (const [slot, state] of session.slots()) slots[slot.slotName] = { version: slot.version, state: slot.exportState(state) }
   return {
@@ -89,18 +112,20 @@ function exportSession(session: LocalSession, nowMs: number): SessionRecord {
     priority: session.priority,
     isInterested: session.isInterested,
     slots,
-    ...(session.management === undefined ? {} : { stream: exportStream(session.management, nowMs) }),
+    ...(session.management === undefined ? {} : { stream: exportStream(session.management, nowMs, exportEntry) }),
   }
 }
 
-function exportStream({ token, resumeMs, inbound, queue, latencyMs, detachedAtMs }: ManagedStream<LocalSession>, nowMs: number): StreamRecord {
+function exportStream(
+  { token, resumeMs, inbound, queue, latencyMs, detachedAtMs }: ManagedStream<LocalSession>, nowMs: number,
+  exportEntry: (entry: QueueEntry) => EntryRecord,
+): StreamRecord {
   return {
     token, resumeMs, latencyMs,
     handled: inbound.handled,
     acked: queue.acked,
     detachedForMs: detachedAtMs === undefined ? null : nowMs - detachedAtMs,
-    unacked: [...queue.entries()].map((entry) =>
-      typeof entry === 'string' ? entry : { stanza: encodeStanza(entry.stanza), at: entry.at }),
+    unacked: [...queue.entries()].map(exportEntry),
   }
 }
 
@@ -125,10 +150,11 @@ export async function importAccount(snapshot: AccountSnapshot, ports: ImportPort
   }))
   const account = new LocalAccount(jid, states)
   for (const record of snapshot.sessions) account.sessions.set(record.resourcepart, importSession(account, record, ports))
+  importStreams(account, snapshot.sessions, ports.streams)
   return account
 }
 
-function importSession(account: LocalAccount, record: SessionRecord, { sessionSlots, sessionPorts, streams }: ImportPorts): LocalSession {
+function importSession(account: LocalAccount, record: SessionRecord, { sessionSlots, sessionPorts }: ImportPorts): LocalSession {
   const jid = account.jid.withResource(record.resourcepart)
   const session = new LocalSession(sessionPorts, account, jid, record.edge, record.conn, record.boundAt, record.origin)
   session.presence = record.presence === null ? undefined : decodeStanza(record.presence)
@@ -138,16 +164,27 @@ function importSession(account: LocalAccount, record: SessionRecord, { sessionSl
     const slot = sessionSlots.get(name)
     if (slot !== undefined) session.set(slot, slot.importState(slotRecord.state, slotRecord.version))
   }
-  if (record.stream !== undefined) importStream(session, record.stream, streams)
   return session
 }
 
-function importStream(session: LocalSession, record: StreamRecord, streams: StreamManagement): void {
-  const entries = record.unacked.map((entry): QueueEntry => {
+/** After all sessions, since entries refer to everybody who got the message. */
+function importStreams(account: LocalAccount, records: readonly SessionRecord[], streams: StreamManagement): void {
+  const originals = new Map<number, DeliveredStanza>()
+  const importEntry = (entry: EntryRecord): QueueEntry => {
     if (typeof entry === 'string') return entry
-    const stanza = decodeStanza(entry.stanza)
-    return new DeliveredStanza(stanza, stanza.toWire(), entry.at, [session])
-  })
-  const stream = streams.adopt(session, record, entries, record.detachedForMs ?? undefined)
-  stream.latencyMs = record.latencyMs
+    let original = originals.get(entry.group)
+    if (original === undefined) {
+      const stanza = decodeStanza(entry.stanza)
+      const recipients = entry.recipients.map((resourcepart) => account.sessions.get(resourcepart)).filter((session) => session !== undefined)
+      original = new DeliveredStanza(stanza, stanza.toWire(), entry.at, recipients)
+      originals.set(entry.group, original)
+    }
+    return entry.wire === undefined ? original : original.inForm(entry.wire)
+  }
+  for (const { resourcepart, stream: record } of records) {
+    const session = account.sessions.get(resourcepart)
+    if (session === undefined || record === undefined) continue
+    const stream = streams.adopt(session, record, record.unacked.map(importEntry), record.detachedForMs ?? undefined)
+    stream.latencyMs = record.latencyMs
+  }
 }

@@ -9,6 +9,7 @@ import type { Stanza } from '@rollcall/stanza'
 /** What this file needs to know of a session. */
 export interface Recipient {
   readonly isEnded: boolean
+  readonly jid: { readonly resourcepart: string }
 }
 
 /** A message or iq that was given to sessions by the rules of RFC 6121 §8.5: what becomes of it matters to its sender. */
@@ -17,16 +18,31 @@ export class DeliveredStanza {
   readonly wire: string
   /** ms since the Unix epoch. */
   readonly at: number
-  /** Everybody who got it. */
-  readonly recipients: readonly Recipient[]
+  /** The record that knows of all who got it; this one, unless this is a copy in another form. */
+  readonly original: DeliveredStanza
+  /** Everybody who got it, in whatever form. */
+  recipients: readonly Recipient[]
   /** It went on to others when all who got it had ended. */
   isHandedOn = false
 
-  constructor(stanza: Stanza, wire: string, at: number, recipients: readonly Recipient[]) {
+  constructor(stanza: Stanza, wire: string, at: number, recipients: readonly Recipient[], original?: DeliveredStanza) {
     this.stanza = stanza
     this.wire = wire
     this.at = at
     this.recipients = recipients
+    this.original = original ?? this
+  }
+
+  /** The same in another form for one more, such as a carbon copy. */
+  copyFor(recipient: Recipient, wire: string): DeliveredStanza {
+    const { original } = this
+    original.recipients = [...original.recipients, recipient]
+    return original.inForm(wire)
+  }
+
+  /** The record of a copy whose holder is known already. */
+  inForm(wire: string): DeliveredStanza {
+    return new DeliveredStanza(this.stanza, wire, this.at, [], this.original)
   }
 }
 

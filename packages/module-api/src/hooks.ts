@@ -12,6 +12,11 @@ export interface InboundStanza { readonly account: Account; readonly stanza: Sta
 export interface DeliveredMessage extends InboundStanza {
   /** The sessions that got a copy; empty when none did. */
   readonly recipients: readonly Session[]
+  /**
+   * Gives one more session the message in another form, as a wire string. It counts as one that got it: acknowledged by it
+   * the message is with its account, and while it lives the message goes to nobody else.
+   */
+  copyTo(session: Session, wire: string): void
 }
 export interface AckedMessage {
   readonly session: Session
