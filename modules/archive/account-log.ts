@@ -29,8 +29,8 @@ export class AccountLog {
   doneTransient: string[] = []
   /** Deliveries of what waits, one after the other. */
   line: Promise<void> = Promise.resolve()
-  /** Sessions whose delivery has been put in line and has not begun. */
-  readonly inLine = new Set<Session>()
+  /** Sessions whose delivery has been put in line and has not begun, and the number up to which it reads. */
+  readonly inLine = new Map<Session, number>()
   /** Id of the last entry of the history, '' when there is none: where reading goes on after what is kept elsewhere. */
   lastArchivedId = ''
   /** Queries that are being answered. */

@@ -93,16 +93,17 @@ export class Delivery {
   /** To be called when a session has become one that gets messages for the account. */
   deliverTo(session: Session): void {
     const log = this.#ports.logOf(session.account)
-    if (log.position.waiting === 0 || log.inLine.has(session)) return
-    const hold = session.hold()
     const until = log.position.last.number
-    log.inLine.add(session)
+    // One in line that reads less far does not do: what it leaves may have come while the session was not available.
+    if (log.position.waiting === 0 || log.inLine.get(session) === until) return
+    const hold = session.hold()
+    log.inLine.set(session, until)
     log.line = log.line.then(() => this.#deliver(log, session, hold, until))
   }
 
   /** Delivers messages up to number `until`; never rejects. */
   async #deliver(log: AccountLog, session: Session, hold: SessionHold, until: number): Promise<void> {
-    log.inLine.delete(session)
+    if (log.inLine.get(session) === until) log.inLine.delete(session)
     const reader = new WaitingReader(this.#ports.stores, log, until)
     let before = log.position.reached.number
     try {

@@ -67,4 +67,9 @@ describe('stored messages', () => {
     const login: Step = { kind: 'presence', resource: 1, priority: 0 }
     return play([message, login, message, { kind: 'unavailable', resource: 1 }, message, login])
   })
+
+  it('reach a resource that goes and comes again before its first delivery has begun (found by the above)', () => {
+    const login: Step = { kind: 'presence', resource: 0, priority: 0 }
+    return play([message, login, { kind: 'unavailable', resource: 0 }, message, login])
+  })
 })
