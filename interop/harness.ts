@@ -98,6 +98,8 @@ class ServerProcess implements RollcallProcess {
     this.host = host
     this.folder = mkdtempSync(join(tmpdir(), 'rollcall-interop-'))
     this.certificateFile = join(this.folder, 'data', 'certificates', `${host}.pem`)
+    // Once, however often it is started.
+    process.once('exit', () => { if (this.#child !== undefined) killGroup(this.#child) })
   }
 
   get ports(): Ports {
@@ -125,7 +127,6 @@ class ServerProcess implements RollcallProcess {
       env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'], detached: true,
     })
     this.#child = child
-    process.once('exit', () => killGroup(child))
     this.#output = collectOutput(child)
     await this.#ready(child)
   }

@@ -28,6 +28,8 @@ const CALM_MS = 1200
 const POLL_MS = 50
 /** Beyond the resumption time: the server's sweep, and a machine that is busy with other tests. */
 const GHOST_MARGIN_MS = 8000
+/** Messages sent at once before some of the kills. */
+const BURST = 60
 const PAGE_SIZE = 200
 const PAGES_MAX = 10_000
 
@@ -105,10 +107,14 @@ export class Campaign {
     const until = Date.now() + troubleMs
     const isOver = { now: false }
     const traffic = this.#traffic(seed + 1, isOver)
-    await Promise.all([troubleServer(this.#server, seed + 2, until, this.chaos), troubleDevices(this.devices, seed + 3, until)])
+    const burstRandom = new SeededRandom(seed + 5)
+    const burst = () => { for (let left = BURST; left > 0; left--) this.sendOne(burstRandom, 100) }
+    await Promise.all([
+      troubleServer({ server: this.#server, seed: seed + 2, untilMs: until, counts: this.chaos, burst }), troubleDevices(this.devices, seed + 3, until),
+    ])
     isOver.now = true
     await traffic
-    await this.#calm()
+    await this.calm()
     await this.#checkPresence(new SeededRandom(seed + 4))
     await this.gather()
     await this.close({ mayRefuse: false })
@@ -126,7 +132,7 @@ export class Campaign {
   /** Has everybody come, and waits until nothing more comes. */
   async gather(): Promise<void> {
     for (const device of this.devices) if (!device.isWanted) device.come()
-    await this.#calm()
+    await this.calm()
   }
 
   /** Sends a message from a random device to a random other account, or to one of its devices. */
@@ -147,13 +153,18 @@ export class Campaign {
     }
   }
 
-  /** Waits until everybody who wants to be there is, everything sent is acknowledged, and nothing more comes. */
-  async #calm(): Promise<void> {
+  /** Has everybody say goodbye. */
+  dismiss(): void {
+    for (const device of this.devices) device.leave()
+  }
+
+  /** Waits until everybody who wants to be there is, everything sent is acknowledged, and nothing has come for `quietMs`. */
+  async calm(quietMs = CALM_MS): Promise<void> {
     const deadline = Date.now() + CALM_TIMEOUT_MS
     const wanted = this.devices.filter((device) => device.isWanted)
     while (Date.now() < deadline) {
       await sleep(POLL_MS)
-      if (wanted.every((device) => device.isOnline && device.isSettled) && Date.now() - this.#lastEventMs > CALM_MS) return
+      if (wanted.every((device) => device.isOnline && device.isSettled) && Date.now() - this.#lastEventMs > quietMs) return
     }
     for (const device of wanted) {
       if (!device.isOnline) this.ledger.violation(`${device.jid} did not come online within ${CALM_TIMEOUT_MS} ms`)

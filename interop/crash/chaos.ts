@@ -13,12 +13,26 @@ export interface ChaosCounts {
   restarts: number
 }
 
+export interface ServerTrouble {
+  readonly server: RollcallProcess
+  readonly seed: number
+  readonly untilMs: number
+  readonly counts: ChaosCounts
+  /** Sends many messages at once. */
+  readonly burst: () => void
+}
+
 /** Until `untilMs`: ends the server, mostly without warning, and starts it again on its data. */
-export async function troubleServer(server: RollcallProcess, seed: number, untilMs: number, counts: ChaosCounts): Promise<void> {
+export async function troubleServer({ server, seed, untilMs, counts, burst }: ServerTrouble): Promise<void> {
   const random = new SeededRandom(seed)
   while (Date.now() < untilMs) {
     await sleep(random.below(3500) + 300)
     const isKill = random.below(5) > 0
+    // Most acknowledgements are on their way a few milliseconds after many messages.
+    if (random.below(2) === 0) {
+      burst()
+      await sleep(random.below(40))
+    }
     if (isKill) {
       counts.kills++
       await server.kill()

@@ -22,7 +22,7 @@ describe('a server that is killed, restarted and cut off from its clients', () =
       const until = Date.now() + SECONDS * 1000
       while (Date.now() < until && campaign.ledger.violations.length === 0) await campaign.round(ROUND_MS)
     } finally {
-      for (const device of campaign.devices) device.leave()
+      campaign.dismiss()
     }
     context.diagnostic(campaign.summary)
     if (REPORT !== undefined) appendFileSync(REPORT, `${campaign.summary}\n`)
