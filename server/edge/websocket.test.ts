@@ -57,7 +57,8 @@ class Chat {
     return this.closeCode
   }
 
-  async logIn(): Promise<void> {
+  /** Gives the features that come after authentication. */
+  async authenticate(): Promise<string> {
     this.socket.send(OPEN)
     await this.next()
     await this.next()
@@ -65,13 +66,18 @@ class Chat {
     assert.match(await this.next(), /^<success/)
     this.socket.send(OPEN)
     await this.next()
-    assert.match(await this.next(), /<bind /)
+    return this.next()
+  }
+
+  async logIn(): Promise<void> {
+    assert.match(await this.authenticate(), /<bind /)
     this.socket.send("<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
     assert.match(await this.next(), /^<iq xmlns='jabber:client' type='result' id='b'>/)
   }
 }
 
 const OPEN = `<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='${HOST}' version='1.0'/>`
+const SM = "xmlns='urn:xmpp:sm:3'"
 const url = () => `ws://127.0.0.1:${rig.port('http')}/ws`
 
 test('a stream is opened with <open/> and each element is one message with its namespaces (RFC 7395 §3.3)', async () => {
@@ -104,6 +110,42 @@ test('stanzas travel both ways, fragmented or not', async () => {
   assert.equal(await chat.next(), "<message xmlns='jabber:client' from='romeo@verona.example' id='1'><body>ä</body></message>")
   assert.equal(await chat.next(), "<presence xmlns='jabber:client' from='romeo@verona.example'/>")
   chat.socket.terminate()
+})
+
+test('stream management: each element is a message, a cut loses the stream and another connection resumes it (XEP-0198)', async () => {
+  const chat = await new Chat(url()).opened()
+  await chat.logIn()
+  chat.socket.send(`<enable ${SM} resume='true'/>`)
+  const asked = (await rig.core.waitFor('client-nonza')).at(-1)
+  assert.equal(asked?.element.attribute('resume'), 'true')
+  const conn = asked?.conn ?? 0
+  rig.send({ kind: 'deliver', conn, wire: `<enabled ${SM} id='w1' resume='true'/>` })
+  rig.send({ kind: 'deliver', conn, wire: "<message id='m1'/>" })
+  rig.send({ kind: 'deliver', conn, wire: `<r ${SM}/>` })
+  assert.deepEqual([await chat.next(), await chat.next(), await chat.next()], [
+    `<enabled ${SM} id='w1' resume='true'/>`, "<message xmlns='jabber:client' id='m1'/>", `<r ${SM}/>`,
+  ])
+  const endings = rig.core.received.filter(({ kind }) => kind === 'client-closed').length
+  chat.socket.terminate()
+  const lost = (await rig.core.waitFor('client-closed', endings + 1)).at(-1)
+  assert.deepEqual([lost?.conn, lost?.reason], [conn, 'lost'])
+
+  rig.core.answers.set('resume', (message) => {
+    if (message.kind !== 'resume') return undefined
+    rig.send({ kind: 'deliver', conn: message.conn, wire: "<message id='m2'/>" })
+    return { isResumed: true, jid: message.account.withResource('balcony'), wire: `<resumed ${SM} previd='${message.previousId}' h='0'/>` }
+  })
+  const again = await new Chat(url()).opened()
+  assert.match(await again.authenticate(), /<sm xmlns='urn:xmpp:sm:3'\/>/)
+  again.socket.send(`<resume ${SM} previd='w1' h='1'/>`)
+  assert.equal(await again.next(), `<resumed ${SM} previd='w1' h='0'/>`)
+  assert.equal(await again.next(), "<message xmlns='jabber:client' id='m2'/>")
+  const request = rig.core.received.findLast((message) => message.kind === 'resume')
+  assert.deepEqual([request?.previousId, request?.handled, request?.origin.transport], ['w1', 1, 'websocket'])
+  again.socket.send(`<a ${SM} h='2'/>`)
+  const answer = (await rig.core.waitFor('client-nonza', 2)).at(-1)
+  assert.deepEqual([answer?.conn, answer?.element.name], [request?.conn, 'a'])
+  again.socket.terminate()
 })
 
 test('<close/> is answered with <close/> and ends the session (RFC 7395 §3.6)', async () => {
