@@ -31,6 +31,8 @@ export class AccountRegistry {
   readonly #ports: RegistryPorts
   readonly #warm = new Map<string, LocalAccount>()
   readonly #loading = new Map<string, Waiter[]>()
+  /** Temporary accounts about to be loaded. */
+  readonly #temporary = new Set<string>()
   readonly #slots: RegisteredSlot<unknown>[] = []
   readonly #sweep
 
@@ -83,6 +85,13 @@ export class AccountRegistry {
     void this.#load(bareJid, key)
   }
 
+  /** As `use`, for the account of an ANONYMOUS login, which is nowhere but in memory. */
+  useTemporary(bareJid: Jid, waiter: Waiter): void {
+    const key = bareJid.toString()
+    if (!this.#warm.has(key)) this.#temporary.add(key)
+    this.use(bareJid, waiter)
+  }
+
   /** Installs an account that was handed over instead of loaded. */
   install(account: LocalAccount): void {
     account.lastUsedAt = this.#ports.clock.monotonic()
@@ -111,8 +120,9 @@ export class AccountRegistry {
     let account: LocalAccount | undefined
     let failure: StanzaError | undefined
     try {
-      const [isThere, states] = await Promise.all([this.#ports.exists(bareJid), this.#loadSlots(bareJid)])
-      if (isThere) this.install(account = new LocalAccount(bareJid, states))
+      const isTemporary = this.#temporary.delete(key)
+      const [isThere, states] = await Promise.all([isTemporary || this.#ports.exists(bareJid), this.#loadSlots(bareJid)])
+      if (isThere) this.install(account = new LocalAccount(bareJid, states, isTemporary))
     } catch (error) {
       this.#ports.log.error('account-load-failed', { account: key, error })
       failure = new StanzaError('resource-constraint', 'The account cannot be loaded now', { type: 'wait' })

@@ -4,7 +4,7 @@
 import type { Clock, Bus, Log, MemberId, Metrics, Random } from '@rollcall/ports'
 import { JidError } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
-import { messageAcked, sessionBound, sessionUnbound } from '@rollcall/module-api'
+import { accountRemoving, messageAcked, sessionBound, sessionUnbound } from '@rollcall/module-api'
 import type { UnboundSession } from '@rollcall/module-api'
 import type { Bind2Wish } from '../protocol/login-messages.ts'
 import type { BindReply, BindSession, ServerMessage } from '../protocol/messages.ts'
@@ -30,6 +30,8 @@ export interface BindingPorts {
   readonly bindInline: BindInline
   /** Takes what a session that ended did not acknowledge, oldest first. */
   readonly orphaned: (session: LocalSession, entries: readonly QueueEntry[]) => void
+  /** Deletes what modules stored for a temporary account. */
+  readonly discard: (account: Jid) => void
 }
 
 interface DueEnd {
@@ -48,12 +50,14 @@ export class Binding {
   readonly #ports: BindingPorts
   readonly #bound
   readonly #unbound
+  readonly #removing
   #due: DueEnd[] = []
 
   constructor(ports: BindingPorts) {
     this.#ports = ports
     this.#bound = ports.hooks.observe(sessionBound)
     this.#unbound = ports.hooks.observe(sessionUnbound)
+    this.#removing = ports.hooks.observe(accountRemoving)
     this.sessionPorts = {
       bus: ports.bus,
       acked: ports.hooks.observe(messageAcked),
@@ -66,7 +70,9 @@ export class Binding {
   /** Binds a resource to the account, warming it; the reply says why when it is refused. */
   bind(edge: MemberId, request: BindSession): Promise<BindReply> {
     return new Promise((resolve) => {
-      this.#ports.registry.use(request.account.bare, (account, failure) => {
+      const { registry } = this.#ports
+      const use = request.isAnonymous ? registry.useTemporary.bind(registry) : registry.use.bind(registry)
+      use(request.account.bare, (account, failure) => {
         if (account !== undefined) resolve(this.#bindTo(account, edge, request))
         else if (failure !== undefined) resolve({ isBound: false, condition: 'resource-constraint', text: failure.text ?? '' })
         else resolve({ isBound: false, condition: 'not-allowed', text: 'The account does not exist any more' })
@@ -85,6 +91,14 @@ export class Binding {
     const unacked = session.takeUnacked()
     this.#unbound.run({ session, reason })
     if (unacked.length > 0) this.#ports.orphaned(session, unacked)
+    if (account.isTemporary && account.sessions.size === 0) this.#discard(account)
+  }
+
+  /** The end of an ANONYMOUS login: contacts are told as of any removal, and nothing is left. */
+  #discard(account: LocalAccount): void {
+    this.#removing.run({ account })
+    this.#ports.registry.evict(account.jid)
+    this.#ports.discard(account.jid)
   }
 
   /** Ends a session and its stream, with the error that the client is to see. */

@@ -92,6 +92,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const binding = new Binding({
     bus, clock, random, log, metrics, limits: config.limits, registry, hooks, bindInline,
     orphaned: (session, entries) => redelivery.take(session, entries),
+    discard: (account) => void discard(account, storage, log),
   })
   const streams = new StreamManagement({
     clock, random, log, metrics, registry, binding, hooks, config: config.streamManagement ?? defaultStreamManagement,
@@ -202,5 +203,14 @@ function serverInfo(options: CoreOptions, loader: ModuleLoader, components: Comp
     features: (scope) => [...new Set(loader.loaded.flatMap((module) => module.features?.[scope] ?? []))].sort(),
     components: () => components.domains(),
     isAdmin: (jid) => admins.has(jid.bare.toString()),
+  }
+}
+
+/** Deletes whatever is stored for an account that is no more. */
+async function discard(account: Jid, storage: StorageBackend, log: Log): Promise<void> {
+  try {
+    await storage.write([{ op: 'owner-delete', owner: account.toString() }])
+  } catch (error) {
+    log.error('temporary-account-not-discarded', { account: account.toString(), error })
   }
 }

@@ -35,12 +35,15 @@ export class LocalAccount implements Account {
   readonly jid: Jid
   readonly sessions = new Map<string, LocalSession>()
   readonly states: unknown[]
+  /** Of an ANONYMOUS login: gone with its last session, and never in the list of accounts. */
+  readonly isTemporary: boolean
   /** Monotonic ms of the last use without a session; drives unloading. */
   lastUsedAt = 0
 
-  constructor(jid: Jid, states: unknown[]) {
+  constructor(jid: Jid, states: unknown[], isTemporary = false) {
     this.jid = jid
     this.states = states
+    this.isTemporary = isTemporary
   }
 
   get<T>(slot: AccountSlot<T>): T {

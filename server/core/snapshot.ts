@@ -67,6 +67,8 @@ export interface SessionRecord {
 export interface AccountSnapshot {
   readonly version: number
   readonly account: string
+  /** Of an ANONYMOUS login; absent from older members. */
+  readonly isTemporary?: boolean
   readonly slots: Readonly<Record<string, SlotRecord>>
   readonly sessions: readonly SessionRecord[]
 }
@@ -80,6 +82,7 @@ export function exportAccount(account: LocalAccount, registry: AccountRegistry, 
   return {
     version: SNAPSHOT_VERSION,
     account: account.jid.toString(),
+    isTemporary: account.isTemporary,
     slots,
     sessions: exportSessions(account, nowMs),
   }
@@ -148,7 +151,7 @@ export async function importAccount(snapshot: AccountSnapshot, ports: ImportPort
     const record = snapshot.slots[slot.slotName]
     return record === undefined || slot.importState === undefined ? slot.load(jid) : slot.importState(record.state, record.version)
   }))
-  const account = new LocalAccount(jid, states)
+  const account = new LocalAccount(jid, states, snapshot.isTemporary === true)
   for (const record of snapshot.sessions) account.sessions.set(record.resourcepart, importSession(account, record, ports))
   importStreams(account, snapshot.sessions, ports.streams)
   return account

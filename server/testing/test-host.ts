@@ -153,12 +153,12 @@ export class TestHost {
   }
 
   /** Binds a resource as a client that has authenticated would. Sends nothing else: no roster get, no presence. */
-  async connect(localpart: string, resourcepart = 'orchard', host = this.host, isSecure = true): Promise<ScriptedEntity> {
+  async connect(localpart: string, resourcepart = 'orchard', host = this.host, isSecure = true, isAnonymous = false): Promise<ScriptedEntity> {
     const conn = this.#nextConn++
     const entity = this.#entity(conn)
     const account = jidOf(localpart, host)
     const origin = { transport: 'tcp', address: '127.0.0.1', isSecure } as const
-    const request = { kind: 'bind', account, resourcepart, conn, origin, isAnonymous: false } as const
+    const request = { kind: 'bind', account, resourcepart, conn, origin, isAnonymous } as const
     const reply = (await this.#bus.request(CORE, request, 10_000)) as BindReply
     if (!reply.isBound) throw new Error(`Not bound: ${reply.condition}`)
     entity.jid = reply.jid
