@@ -7,8 +7,7 @@ import { client, xml } from '@xmpp/client'
 import type { Client, XmlElement } from '@xmpp/client'
 
 const DOMAIN = 'verona.example'
-const WAIT_MS = 25_000
-const ATTEMPTS_MAX = 5
+const WAIT_MS = 15_000
 
 const [service = '', romeoPassword = '', julietPassword = ''] = process.argv.slice(2)
 
@@ -20,20 +19,10 @@ interface Peer {
 }
 
 /**
- * COMPAT(@xmpp/client 0.14): it begins to listen for the server's stream header when its own has been written, so it misses
- * an answer that is faster than that callback, and gives up. Then another client tries.
+ * COMPAT(@xmpp/client 0.14): `start` begins to listen for the server's stream header when its own has been written, so it
+ * misses an answer that is faster than that callback and times out, while the login goes on. So this waits for the login.
  */
 async function logIn(username: string, password: string): Promise<Peer> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await logInOnce(username, password)
-    } catch (error) {
-      if (attempt === ATTEMPTS_MAX || !(error instanceof Error) || error.name !== 'TimeoutError') throw error
-    }
-  }
-}
-
-async function logInOnce(username: string, password: string): Promise<Peer> {
   const entity = client({ service, domain: DOMAIN, resource: 'js', username, password })
   const inbox: XmlElement[] = []
   const waiting: { matches: (stanza: XmlElement) => boolean; resolve: (stanza: XmlElement) => void }[] = []
@@ -43,10 +32,9 @@ async function logInOnce(username: string, password: string): Promise<Peer> {
     if (index === -1) inbox.push(stanza)
     else waiting.splice(index, 1)[0]?.resolve(stanza)
   })
-  const address = String(await entity.start().catch(async (error: unknown) => {
-    await entity.stop()
-    throw error
-  }))
+  const online = new Promise<string>((resolve) => entity.on('online', (jid) => resolve(jid.toString())))
+  entity.start().catch((error: unknown) => console.error(error))
+  const address = await online
   return {
     client: entity,
     address,
