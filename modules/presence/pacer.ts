@@ -16,8 +16,8 @@ import type { Stanza } from '@rollcall/stanza'
 import { isSamePresence } from './content.ts'
 import { windowMs } from './window.ts'
 
-/** Broadcasts are sent for so long at a stretch, in ms; then messages have their turn. */
-const SLICE_MS = 4
+/** Broadcasts are expanded for so long in one turn, in ms; then messages have theirs. */
+const SLICE_MS = 2
 /** So much of the budget may be used at once, in seconds: short bursts pass without waiting. */
 const BURST_SECONDS = 0.25
 /** The part of the window that is spent here; the rest is for the edge, which gathers writes. */
@@ -52,6 +52,8 @@ export class Pacer {
   /** By bare JID, the one that waits longest first. */
   readonly #waiting = new Map<string, Waiting[]>()
   #isScheduled = false
+  #isTurnOpen = false
+  #turnEndMs = 0
   #tokens: number
   #refilledAtMs: number
 
@@ -88,7 +90,7 @@ export class Pacer {
     }
     // Who comes is announced at once: contacts know nothing yet that could be the same.
     const delayMs = known === undefined || this.#waiting.size >= WAITING_MAX ? 0 : this.#wantedMs() * OWN_PART
-    if (known === undefined || delayMs < 1) {
+    if (known === undefined || (delayMs < 1 && !this.#isTurnSpent(nowMs))) {
       this.#publish(account, latest, nowMs)
       return false
     }
@@ -97,7 +99,7 @@ export class Pacer {
     const entries = this.#waiting.get(key)
     if (entries === undefined) this.#waiting.set(key, [entry])
     else entries.push(entry)
-    if (!this.#isScheduled) this.#schedule(delayMs)
+    if (!this.#isScheduled) this.#schedule(Math.max(1, delayMs))
     return true
   }
 
@@ -121,6 +123,19 @@ export class Pacer {
   /** Takes deliveries off the budget. */
   spend(deliveries: number): void {
     this.#tokens -= deliveries
+  }
+
+  /** Whether broadcasts have had their share of this turn of the event loop. */
+  #isTurnSpent(nowMs: number): boolean {
+    if (this.#isTurnOpen) return nowMs >= this.#turnEndMs
+    this.#isTurnOpen = true
+    this.#turnEndMs = nowMs + SLICE_MS
+    this.#ports.clock.soon(this.#endTurn)
+    return false
+  }
+
+  readonly #endTurn = (): void => {
+    this.#isTurnOpen = false
   }
 
   /** Only the last state counts, and none at all when it is what contacts know. */
