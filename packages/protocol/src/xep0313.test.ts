@@ -31,7 +31,8 @@ describe('XEP-0313: message archive management', () => {
   ])
   casePairs(MamResult, [{
     title: 'a message',
-    xml: `<result xmlns='${ns}' queryid='f27' id='1'><forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='2010-07-10T23:08:25Z'/>${message}</forwarded></result>`,
+    xml: `<result xmlns='${ns}' queryid='f27' id='1'><forwarded xmlns='urn:xmpp:forward:0'>`
+      + `<delay xmlns='urn:xmpp:delay' stamp='2010-07-10T23:08:25Z'/>${message}</forwarded></result>`,
     value: { queryId: 'f27', id: '1', forwarded: { delay: { stamp: at }, stanza: parseText(message, '') } },
   }])
   casePairs(MamFin, [
