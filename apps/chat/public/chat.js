@@ -86,7 +86,7 @@ await converse.initialize({
   allow_url_history_change: false,
   reuse_scram_keys: false,
   show_self_in_roster: false,
-  // End-to-end encryption publishes its keys by PEP (XEP-0163), which the server does not have yet.
+  // End-to-end encryption is WebAssembly, which our Content-Security-Policy forbids and Converse.js looks for at the wrong path.
   // Reactions fail while the list of emojis is still loading (Converse.js 14.0).
   blacklisted_plugins: ['converse-omemo', 'converse-omemo-views', 'converse-reactions', 'converse-reaction-views'],
   // Each window is its own client: the demo has two people in one browser.
