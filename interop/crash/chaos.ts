@@ -58,7 +58,7 @@ export async function troubleDevices(devices: readonly Device[], seed: number, u
   }
   await Promise.all(away)
   for (const device of devices) {
-    device.isAnswering = true
+    device.setAnswering(true)
     device.setReading(true)
     if (!device.isWanted) device.come()
   }
@@ -102,9 +102,9 @@ async function pause(device: Device, ms: number): Promise<void> {
 }
 
 async function silence(device: Device, ms: number): Promise<void> {
-  device.isAnswering = false
+  device.setAnswering(false)
   await sleep(ms)
-  device.isAnswering = true
+  device.setAnswering(true)
 }
 
 async function comeBack(device: Device, ms: number): Promise<void> {

@@ -79,8 +79,8 @@ export class Device implements FrameSink {
   /** What its presence says. */
   status = ''
   cuts = 0
-  /** Whether it answers requests for acknowledgement. */
-  isAnswering = true
+  #isAnswering = true
+  #owesAnswer = false
   readonly #address: DeviceAddress
   readonly #events: DeviceEvents
   #socket: Socket | undefined
@@ -155,6 +155,12 @@ export class Device implements FrameSink {
     else this.#socket?.pause()
   }
 
+  /** Whether it answers requests for acknowledgement; what it owes it answers when it does again. */
+  setAnswering(isAnswering: boolean): void {
+    this.#isAnswering = isAnswering
+    if (isAnswering && this.#owesAnswer && this.isOnline) this.#answer()
+  }
+
   send(message: OutgoingMessage): void {
     if (!this.isOnline) return
     this.#events.sent(this, message)
@@ -211,6 +217,7 @@ export class Device implements FrameSink {
     this.#framer = undefined
     this.isOnline = false
     this.#isCounting = false
+    this.#owesAnswer = false
     for (const answer of this.#queries.values()) answer(undefined)
     this.#queries.clear()
   }
@@ -246,6 +253,11 @@ export class Device implements FrameSink {
     this.#at('connected')
   }
 
+  #answer(): void {
+    this.#owesAnswer = false
+    this.#write(`<a xmlns='${NS.sm}' h='${this.#handled}'/>`)
+  }
+
   // ------------------------------------------------------------------------------------ elements
 
   streamOpen(): void {
@@ -274,8 +286,9 @@ export class Device implements FrameSink {
         if (!this.#at('authenticated')) this.#write(streamHeader(this.#address.host))
         return
       case 'r':
-        if (this.#at('asked') || !this.isAnswering) return
-        this.#write(`<a xmlns='${NS.sm}' h='${this.#handled}'/>`)
+        if (this.#at('asked')) return
+        if (this.#isAnswering) this.#answer()
+        else this.#owesAnswer = true
         return
       case 'a':
         this.#covered(Number(frame.attribute('h')))

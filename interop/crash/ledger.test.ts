@@ -48,6 +48,16 @@ describe('the ledger', () => {
     assert.deepEqual([ledger.violations, ledger.counts.redelivered], [[], 1])
   })
 
+  it('knows messages of the round before, and no older ones', () => {
+    arriveAll()
+    close()
+    arrive('m1', 's1', true)
+    close([], [])
+    assert.deepEqual([ledger.violations, ledger.counts.redelivered], [[], 1])
+    arrive('m1', 's1', true)
+    violates(/m1, which nobody sent/)
+  })
+
   it('lets what was not acknowledged be lost', () => {
     close([], [])
     assert.deepEqual(ledger.violations, [])

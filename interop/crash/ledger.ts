@@ -12,6 +12,7 @@ const REPORTED_VIOLATIONS_MAX = 40
 interface Sent {
   readonly id: string
   readonly number: number
+  readonly round: number
   readonly sender: Device
   readonly recipient: string
   isAcknowledged: boolean
@@ -36,8 +37,9 @@ export interface Counts {
 export class Ledger {
   readonly violations: string[] = []
   #counts = { messages: 0, acknowledged: 0, received: 0, redelivered: 0, refused: 0, violations: 0 }
-  /** Messages of this round. */
-  #sent = new Map<string, Sent>()
+  #round = 1
+  /** Messages of this round and of the one before, which may come again after a crash. */
+  readonly #sent = new Map<string, Sent>()
   /** Account → message id → stanza id, of what arrived. */
   readonly #arrived = new Map<string, Map<string, string>>()
   /** Device → message ids. */
@@ -63,7 +65,7 @@ export class Ledger {
 
   sent(sender: Device, { id, to }: OutgoingMessage): void {
     const number = ++this.#counts.messages
-    this.#sent.set(id, { id, number, sender, recipient: bareOf(to), isAcknowledged: false, isRefused: false })
+    this.#sent.set(id, { id, number, round: this.#round, sender, recipient: bareOf(to), isAcknowledged: false, isRefused: false })
   }
 
   acknowledged(id: string): void {
@@ -111,16 +113,24 @@ export class Ledger {
   close(archives: ReadonlyMap<string, readonly Archived[]>, { mayRefuse }: { readonly mayRefuse: boolean }): void {
     for (const [account, archive] of archives) this.#checkArchive(account, archive)
     const places = new Map([...archives].map(([account, archive]) => [account, new Set(archive.map(({ id }) => id))]))
-    for (const { id, sender, recipient, isAcknowledged, isRefused } of this.#sent.values()) {
+    for (const { id, round, sender, recipient, isAcknowledged, isRefused } of this.#sent.values()) {
+      if (round < this.#round) continue
       if (isRefused && !mayRefuse) this.violation(`${id} of ${sender.jid} was refused`)
       if (!isAcknowledged || isRefused) continue
       if (this.#arrived.get(recipient)?.has(id) !== true) this.violation(`${id} of ${sender.jid} was acknowledged and never reached ${recipient}`)
       if (places.get(recipient)?.has(id) !== true) this.violation(`${id} of ${sender.jid} was acknowledged and is not in the archive of ${recipient}`)
       if (places.get(sender.account)?.has(id) !== true) this.violation(`${id} was acknowledged and is not in the archive of its sender ${sender.jid}`)
     }
-    this.#sent = new Map()
-    this.#arrived.clear()
-    this.#onDevice.clear()
+    this.#forgetOldRounds()
+    this.#round++
+  }
+
+  #forgetOldRounds(): void {
+    for (const { id, round } of this.#sent.values()) {
+      if (round === this.#round) continue
+      this.#sent.delete(id)
+      for (const ids of [...this.#arrived.values(), ...this.#onDevice.values()]) ids.delete(id)
+    }
   }
 
   #checkArchive(account: string, archive: readonly Archived[]): void {
