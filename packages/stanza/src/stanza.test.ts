@@ -5,7 +5,7 @@ import { parseJid } from '@rollcall/jid'
 import { defaultLimits, latin1ToBytes, scanDocument, StreamFramer, toWire, XmlElement } from '@rollcall/xml'
 import type { Frame } from '@rollcall/xml'
 import fc from 'fast-check'
-import type { Stanza} from './index.ts';
+import type { Stanza } from './index.ts'
 import {
   buildStanza, decodeStanza, encodeStanza, errorElement, errorReply, iqResult, messageType, NS_CLIENT, presence, StanzaError,
   stanzaFromFrame, stanzaKind,
