@@ -1,27 +1,12 @@
 /** RFC 6121 §8: where stanzas for accounts go, row by row of its tables, on a whole core without feature modules. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { defineModule, messageUndelivered, outbound, outboundPresence } from '@rollcall/module-api'
+import { defineModule, messageUndelivered, outbound } from '@rollcall/module-api'
 import { StanzaError } from '@rollcall/stanza'
 import { escapeText } from '@rollcall/xml'
 import { TestHost } from '../testing/test-host.ts'
 import type { ScriptedEntity } from '../testing/scripted-entity.ts'
-
-/** The least that makes resources available with a priority. */
-const tinyPresence = defineModule({
-  name: 'tiny-presence',
-  summary: 'Keeps presence and priority of sessions.',
-  implements: [],
-  setup({ on }) {
-    on(outboundPresence, 'normal', ({ session, stanza }) => {
-      if (stanza.to !== undefined) return false
-      session.presence = stanza.type === '' ? stanza : undefined
-      const child = stanza.find('priority', 'jabber:client')
-      session.priority = child === undefined ? 0 : Number(stanza.element(child).text())
-      return true
-    })
-  },
-})
+import { tinyPresence } from './testing/tiny-modules.ts'
 
 const stored: string[] = []
 const tinyOffline = defineModule({
