@@ -11,6 +11,7 @@ import type { Stanza } from '@rollcall/stanza'
 import type { ConnId, ServerMessage } from '../protocol/messages.ts'
 import type { ObserveChain } from './hook-chains.ts'
 import type { HookEvent } from './hook-event.ts'
+import { EarlyMessages } from './early-messages.ts'
 import type { ManagedStream } from './managed-stream.ts'
 import { DeliveredStanza, wireOf } from './unacked-queue.ts'
 import type { QueueEntry } from './unacked-queue.ts'
@@ -63,7 +64,6 @@ export class LocalSession implements Session {
   conn: ConnId
   origin: SessionOrigin
   readonly boundAt: number
-  presence: Stanza | undefined = undefined
   priority = 0
   isInterested = false
   isEnded = false
@@ -71,6 +71,8 @@ export class LocalSession implements Session {
   /** Stream management, when the client asked for it. */
   management: ManagedStream<LocalSession> | undefined = undefined
   readonly #ports: SessionPorts
+  #presence: Stanza | undefined = undefined
+  #early: EarlyMessages | undefined = undefined
   // Most sessions of most modules keep nothing, so the map is made on first use.
   #slots: Map<SessionSlot<unknown>, unknown> | undefined = undefined
   #held: HeldQueue | undefined = undefined
@@ -86,6 +88,16 @@ export class LocalSession implements Session {
     this.conn = conn
     this.boundAt = boundAt
     this.origin = origin
+  }
+
+  get presence(): Stanza | undefined {
+    return this.#presence
+  }
+
+  set presence(presence: Stanza | undefined) {
+    this.#presence = presence
+    // From now on it is a client that does not acknowledge: what was written to it is delivered.
+    if (presence !== undefined && this.#early !== undefined && this.management === undefined) this.earlyArrived()
   }
 
   get<T>(slot: SessionSlot<T>): T | undefined {
@@ -104,9 +116,9 @@ export class LocalSession implements Session {
 
   // ------------------------------------------------------------------------------------ output
 
-  /** Whether what is sent is written at once and forgotten: no stream management, no hold. */
+  /** Whether what is sent is written at once and forgotten: an available resource without stream management, no hold. */
   get isDirect(): boolean {
-    return this.management === undefined && (this.#held === undefined || this.#held.isEmpty)
+    return this.management === undefined && this.#presence !== undefined && (this.#held === undefined || this.#held.isEmpty)
   }
 
   send(stanza: Stanza): void {
@@ -167,9 +179,31 @@ export class LocalSession implements Session {
     if (management !== undefined) {
       if (!management.keep(entry)) return
     } else if (typeof entry !== 'string' && entry.stanza.kind === 'message') {
-      this.#ports.acked.run({ session: this, stanza: entry.stanza })
+      if (this.#presence === undefined) this.keepEarly(entry)
+      else this.#tellAcked(entry)
     }
     this.#ports.bus.send(this.edge, { kind, conn: this.conn, wire: wireOf(entry) })
+  }
+
+  /** Keeps a message of which nobody can know yet whether it will be acknowledged. */
+  keepEarly(entry: DeliveredStanza): void {
+    this.#early ??= new EarlyMessages()
+    for (const given of this.#early.add(entry)) this.#tellAcked(given)
+  }
+
+  /** What was kept early, oldest first. */
+  earlyMessages(): readonly DeliveredStanza[] {
+    return this.#early?.entries() ?? []
+  }
+
+  /** The client has what was written to it before stream management began. */
+  earlyArrived(): void {
+    for (const entry of this.#early?.takeAll() ?? []) this.#tellAcked(entry)
+    this.#early = undefined
+  }
+
+  #tellAcked({ stanza }: DeliveredStanza): void {
+    this.#ports.acked.run({ session: this, stanza })
   }
 
   // ------------------------------------------------------------------------------------ connection and end
@@ -194,6 +228,6 @@ export class LocalSession implements Session {
 
   /** What was sent to the client and is not known to be there: not acknowledged, or kept back by a hold. */
   takeUnacked(): QueueEntry[] {
-    return [...this.management?.end() ?? [], ...this.#held?.takeAll() ?? []]
+    return [...this.#early?.takeAll() ?? [], ...this.management?.end() ?? [], ...this.#held?.takeAll() ?? []]
   }
 }

@@ -62,6 +62,8 @@ export interface SessionRecord {
   readonly slots: Readonly<Record<string, SlotRecord>>
   /** Absent without stream management. */
   readonly stream?: StreamRecord
+  /** Messages written before the client said how it acknowledges; absent where there are none. */
+  readonly early?: readonly EntryRecord[]
 }
 
 export interface AccountSnapshot {
@@ -115,6 +117,7 @@ function exportSession(session: LocalSession, nowMs: number, exportEntry: (entry
     priority: session.priority,
     isInterested: session.isInterested,
     slots,
+    ...(session.earlyMessages().length === 0 ? {} : { early: session.earlyMessages().map(exportEntry) }),
     ...(session.management === undefined ? {} : { stream: exportStream(session.management, nowMs, exportEntry) }),
   }
 }
@@ -184,9 +187,11 @@ function importStreams(account: LocalAccount, records: readonly SessionRecord[],
     }
     return entry.wire === undefined ? original : original.inForm(entry.wire)
   }
-  for (const { resourcepart, stream: record } of records) {
+  for (const { resourcepart, stream: record, early = [] } of records) {
     const session = account.sessions.get(resourcepart)
-    if (session === undefined || record === undefined) continue
+    if (session === undefined) continue
+    for (const entry of early.map(importEntry)) if (typeof entry !== 'string') session.keepEarly(entry)
+    if (record === undefined) continue
     const stream = streams.adopt(session, record, record.unacked.map(importEntry), record.detachedForMs ?? undefined)
     stream.latencyMs = record.latencyMs
   }

@@ -192,6 +192,8 @@ export class StreamManagement implements StreamRules<LocalSession> {
 
   #drop(stream: SessionStream, count: number): void {
     const { bytes } = stream.queue
+    // Streams are in order: who has what was counted has what was written before counting began.
+    if (count > 0) stream.session.earlyArrived()
     stream.queue.drop(count, (entry) => this.#tellAcked(stream, entry))
     this.#unackedStanzas -= count
     this.#unackedBytes -= bytes - stream.queue.bytes
@@ -373,6 +375,8 @@ export class StreamManagement implements StreamRules<LocalSession> {
     session.conn = conn
     session.origin = origin
     this.#ports.binding.sessions.add(session)
+    // The client read the name of its stream, and so everything before.
+    session.earlyArrived()
     this.#drop(stream, queue.distance(handled))
     for (const entry of queue.entries()) session.replay(entry)
     this.#replayed.add(queue.length)
