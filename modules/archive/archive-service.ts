@@ -25,8 +25,8 @@ export interface ArchiveServicePorts {
   readonly clock: Clock
   readonly metrics: Metrics
   readonly limits: QueryLimits
-  /** Told which received messages a session got as results. */
-  readonly seen: (session: Session, log: AccountLog, numbers: readonly number[]) => void
+  /** Sends a received message that waits, as the result `wire`. */
+  readonly sendWaiting: (session: Session, log: AccountLog, entry: ArchiveEntry<StoredMessage>, wire: string) => void
 }
 
 interface Page {
@@ -130,8 +130,12 @@ export class ArchiveService {
     this.#results.add(entries.length)
     const queryId = plan.queryId === undefined ? '' : ` queryid='${escapeAttribute(plan.queryId)}'`
     const head = `<message from='${log.account.wire}' to='${session.jid.wire}'><result xmlns='${NS_MAM}'${queryId} id='`
-    for (const entry of plan.isFlipped ? entries.toReversed() : entries) session.sendWire(head + resultTail(entry))
-    this.#ports.seen(session, log, entries.filter(({ value }) => value[0] !== SENT).map(({ value }) => value[1]))
+    for (const entry of plan.isFlipped ? entries.toReversed() : entries) {
+      const wire = head + resultTail(entry)
+      const [direction, number] = entry.value
+      if (direction !== SENT && log.position.isWaiting(number)) this.#ports.sendWaiting(session, log, entry, wire)
+      else session.sendWire(wire)
+    }
   }
 }
 

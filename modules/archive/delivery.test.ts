@@ -5,6 +5,7 @@ import type { StorageBackend } from '@rollcall/ports'
 import { MemoryStorage } from '../../backends/storage-memory/index.ts'
 import { TestHost } from '../../server/testing/test-host.ts'
 import type { ScriptedEntity } from '../../server/testing/scripted-entity.ts'
+import csi from '../csi/module.ts'
 import presence from '../presence/module.ts'
 import roster from '../roster/module.ts'
 import archive from './module.ts'
@@ -16,7 +17,7 @@ let host: TestHost
 let romeo: ScriptedEntity
 
 async function open(storage: StorageBackend = new MemoryStorage()): Promise<void> {
-  host = await TestHost.start({ accounts: ['romeo', 'juliet'], modules: [roster, presence, archive], storage })
+  host = await TestHost.start({ accounts: ['romeo', 'juliet'], modules: [roster, presence, csi, archive], storage })
   romeo = await host.login('romeo')
 }
 beforeEach(() => open())
@@ -32,8 +33,8 @@ async function idsOf(entity: ScriptedEntity): Promise<string[]> {
   return (await entity.all()).filter(({ name }) => name === 'message').map((element) => element.attribute('id') as string)
 }
 
-async function login(): Promise<ScriptedEntity> {
-  const entity = await host.connect('juliet', 'balcony')
+async function login(resource = 'balcony'): Promise<ScriptedEntity> {
+  const entity = await host.connect('juliet', resource)
   entity.send('<presence/>')
   return entity
 }
@@ -67,6 +68,69 @@ describe('a message to the full address of a resource', () => {
     juliet.send(`<a xmlns='${NS_SM}' h='1'/>`)
     await host.settle()
     await host.disconnect(juliet, 'closed')
+    assert.deepEqual(await idsOf(await login()), [])
+  })
+})
+
+describe('what a session leaves', () => {
+  it('goes to a resource that has long been there, when the one that was to get it is gone before its turn', async () => {
+    const balcony = await host.connect('juliet', 'balcony')
+    balcony.send(`<enable xmlns='${NS_SM}'/>`)
+    balcony.send('<presence><priority>1</priority></presence>')
+    const chamber = await login('chamber')
+    const garden = await host.connect('juliet', 'garden')
+    garden.send('<presence><priority>2</priority></presence>')
+    await host.settle()
+    await say('m1')
+    assert.deepEqual(await idsOf(balcony), ['m1'])
+    void host.disconnect(balcony, 'lost')
+    await host.disconnect(garden, 'lost')
+    assert.deepEqual(await idsOf(chamber), ['m1'])
+  })
+
+  it('is nothing that its client, being inactive, did not want: later messages are not held up by it', async () => {
+    const { storage } = host
+    const juliet = await host.connect('juliet', 'balcony')
+    juliet.send(`<enable xmlns='${NS_SM}'/>`)
+    juliet.send('<presence/>')
+    juliet.send(`<inactive xmlns='urn:xmpp:csi:0'/>`)
+    const event = `<event xmlns='http://jabber.org/protocol/pubsub#event'><items node='n'><item id='i'/></items></event>`
+    romeo.send(`<message to='${BALCONY}' type='normal' id='news'>${event}</message>`)
+    await say('m1')
+    // Her own presence, the news that the message takes along, and the message.
+    juliet.send(`<a xmlns='${NS_SM}' h='3'/>`)
+    await host.advance(5000)
+    const position = await storage.keyvalGet('archive_positions', 'juliet@capulet.example') as { number: number; ahead: unknown[] }
+    assert.deepEqual([position.number, position.ahead], [2, []])
+  })
+})
+
+describe('messages that a client got as results of a query', () => {
+  const query = `<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>`
+
+  async function catchUp(): Promise<ScriptedEntity> {
+    const entity = await host.connect('juliet', 'balcony')
+    entity.send(`<enable xmlns='${NS_SM}'/>`)
+    entity.send(query)
+    await host.settle()
+    entity.send('<presence/>')
+    const results = (await entity.all()).filter((element) => element.child('result', 'urn:xmpp:mam:2') !== undefined)
+    assert.equal(results.length, 1)
+    return entity
+  }
+
+  it('wait for the next login when the connection was lost before it acknowledged them', async () => {
+    await say('m1')
+    await host.disconnect(await catchUp(), 'lost')
+    assert.deepEqual(await idsOf(await login()), ['m1'])
+  })
+
+  it('are delivered once it acknowledged them', async () => {
+    await say('m1')
+    const juliet = await catchUp()
+    juliet.send(`<a xmlns='${NS_SM}' h='2'/>`)
+    await host.settle()
+    await host.disconnect(juliet, 'lost')
     assert.deepEqual(await idsOf(await login()), [])
   })
 })

@@ -11,9 +11,11 @@
  * that was given to a session which ended without acknowledging it waits again.
  */
 import type { AckedMessage, Account, Session, SessionHold, UnackedMessage } from '@rollcall/module-api'
-import type { Clock, CounterMetric, Log, Metrics } from '@rollcall/ports'
-import { Delay, NS_DELAY } from '@rollcall/protocol'
+import type { ArchiveEntry, Clock, CounterMetric, Log, Metrics } from '@rollcall/ports'
+import { Delay, NS_DELAY, NS_MAM } from '@rollcall/protocol'
+import { NS_CLIENT, stanzaFromFrame } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
+import { scanFragment } from '@rollcall/xml'
 import type { Jid } from '@rollcall/jid'
 import type { Blocking } from '../blocking/port.ts'
 import { markOf } from './account-log.ts'
@@ -23,6 +25,7 @@ import type { Appended } from './message-log.ts'
 import type { PositionWriter } from './position-writer.ts'
 import { stanzaIdOf, withStanzaId } from './stanza-ids.ts'
 import { sizeOf, stanzaOf } from './stored-message.ts'
+import type { StoredMessage } from './stored-message.ts'
 import { WaitingReader } from './waiting-reader.ts'
 import type { WaitingMessage } from './waiting-reader.ts'
 
@@ -83,11 +86,25 @@ export class Delivery {
   unacked({ account, stanza }: UnackedMessage): boolean {
     const log = this.#ports.logOf(account)
     const given = this.#find(log, account, stanza)
-    if (given === undefined) return false
-    if (!log.position.takeBack(given.mark.number)) return true
+    // The result of a query was for its session alone.
+    if (given === undefined) return stanza.has('result', NS_MAM)
+    if (log.position.takeBack(given.mark.number)) this.#deliverToNext(account)
+    return true
+  }
+
+  /** Sends a waiting message as the result of a query (`wire`): once that is acknowledged, the message is delivered. */
+  sendResult(session: Session, log: AccountLog, entry: ArchiveEntry<StoredMessage>, wire: string): void {
+    const result = stanzaFromFrame(scanFragment(wire, NS_CLIENT), log.account, session.jid)
+    this.#given.set(result, { mark: markOf(entry), bytes: sizeOf(stanzaOf(entry.value)), transientId: undefined })
+    const hold = session.hold()
+    hold.send(result)
+    hold.release()
+  }
+
+  /** What waits goes to the best session there is. */
+  #deliverToNext(account: Account): void {
     const next = mostAvailable(account)
     if (next !== undefined) this.deliverTo(next)
-    return true
   }
 
   /** To be called when a session has become one that gets messages for the account. */
@@ -109,7 +126,7 @@ export class Delivery {
     try {
       while (!reader.isAtEnd && log.position.waiting > 0) {
         const entries = await reader.next()
-        if (session.account.sessions.get(session.jid.resourcepart) !== session) return
+        if (session.account.sessions.get(session.jid.resourcepart) !== session) return this.#deliverToNext(session.account)
         for (const message of entries) {
           const { number } = markOf(message.entry)
           this.#skipMissing(log, before, number)
@@ -143,7 +160,9 @@ export class Delivery {
     const isExpired = until !== undefined && entry.at <= until
     // XEP-0191 §3.3: once an address is blocked, nothing of it is delivered any more.
     const isBlocked = message.from !== undefined && this.#ports.blocking?.isBlocked(session.account, message.from) === true
-    if (isExpired || isBlocked || this.#ports.hasSeen(session, number)) return this.#settle(log, given)
+    if (isExpired || isBlocked) return this.#settle(log, given)
+    // Its client has it, or will; when neither comes true, the result comes back unacknowledged.
+    if (this.#ports.hasSeen(session, number)) return position.give(given.mark, given.bytes)
     const stamped = delayed(isTransient ? message : withStanzaId(message, log.account, id), log.account.domain, entry.at)
     position.give(given.mark, given.bytes)
     this.#given.set(stamped, given)
@@ -175,10 +194,16 @@ export class Delivery {
     const given = this.#given.get(stanza)
     if (given !== undefined) return given
     // Given while the account was somewhere else.
-    const id = stanzaIdOf(stanza, account.jid)
+    const id = stanza.has('result', NS_MAM) ? resultIdOf(stanza) : stanzaIdOf(stanza, account.jid)
     const found = id === undefined ? undefined : log.position.find(id)
     return found === undefined ? undefined : { ...found, transientId: undefined }
   }
+}
+
+/** Id of the message in the result of a query. */
+function resultIdOf(stanza: Stanza): string | undefined {
+  const result = stanza.find('result', NS_MAM)
+  return result === undefined ? undefined : stanza.element(result).attribute('id')
 }
 
 /** XEP-0203: says since when the host had the message. */

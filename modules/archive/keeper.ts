@@ -73,9 +73,10 @@ export class SeenMessages {
     this.#slot = slot
   }
 
-  note(session: Session, log: AccountLog, numbers: readonly number[]): void {
-    const waiting = numbers.filter((number) => log.position.isWaiting(number))
-    if (waiting.length > 0) session.set(this.#slot, new Set([...session.get(this.#slot) ?? [], ...waiting]))
+  note(session: Session, number: number): void {
+    const seen = session.get(this.#slot)
+    if (seen === undefined) session.set(this.#slot, new Set([number]))
+    else seen.add(number)
   }
 
   has(session: Session, number: number): boolean {

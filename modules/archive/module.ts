@@ -87,7 +87,10 @@ export default defineModule({
     const keeper = new Keeper({ messages, delivery, roster: ports.roster, logOf, limits: config })
     const archive = new ArchiveService({
       messages: stores.messages, clock, metrics, limits: { ...config, isSearchable },
-      seen: (session, log, numbers) => seen.note(session, log, numbers),
+      sendWaiting: (session, log, entry, wire) => {
+        seen.note(session, entry.value[1])
+        delivery.sendResult(session, log, entry, wire)
+      },
     })
     const purge = new Purge({
       ...stores, accounts: ports.accounts, hosts: ports.server.hosts, clock, log: logger, metrics,

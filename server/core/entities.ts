@@ -137,7 +137,11 @@ export class LocalSession implements Session {
 
   /** As `send`, for what may have to be delivered elsewhere when the client never acknowledges it. */
   sendEntry(entry: QueueEntry): void {
-    if (this.sieve !== undefined && !this.sieve.passes(wireOf(entry))) return
+    if (this.sieve !== undefined && !this.sieve.passes(wireOf(entry))) {
+      // What a sieve takes may be superseded or never sent: nobody waits for its acknowledgement.
+      if (typeof entry !== 'string' && entry.stanza.kind === 'message') this.#tellAcked(entry)
+      return
+    }
     if (this.#held === undefined || this.#held.isEmpty) this.#deliver(entry)
     else if (!this.isEnded) this.#held.keep(entry)
   }
