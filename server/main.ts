@@ -6,7 +6,7 @@ import { defineModule } from '@rollcall/module-api'
 import type { AnyModule, ServerControl } from '@rollcall/module-api'
 import type { Jid } from '@rollcall/jid'
 import { WebPushSender } from '@rollcall/ports'
-import type { Clock, Json, Log, Metrics, StorageBackend, WriteOp } from '@rollcall/ports'
+import type { Clock, Json, Metrics, StorageBackend, WriteOp } from '@rollcall/ports'
 import { chatRoutes } from '../apps/chat/routes.ts'
 import { createLocalBus } from '../backends/bus-local/index.ts'
 import { MemoryStorage } from '../backends/storage-memory/index.ts'
@@ -28,7 +28,7 @@ import { modules } from './modules.generated.ts'
 import type { ServerMessage } from './protocol/messages.ts'
 import { nodeCrypto } from './runtime/crypto.ts'
 import { nodeHasher } from './runtime/hasher.ts'
-import { createLog, createMetrics, realClock, realRandom, TurnLoad } from './runtime/index.ts'
+import { createLog, createMetrics, MemberLoad, realClock, realRandom, serverSignals, TurnLoad } from './runtime/index.ts'
 import type { RuntimeLog, RuntimeMetrics } from './runtime/index.ts'
 import { createServer } from './server.ts'
 import type { Server } from './server.ts'
@@ -67,12 +67,18 @@ export interface Runtime {
   readonly log: RuntimeLog
   readonly clock: Clock
   readonly metrics: RuntimeMetrics
+  readonly load: MemberLoad
 }
 
 export function makeRuntime(config: ServerConfig): Runtime {
   const isPretty = config.log.format === 'text' ? true : config.log.format === 'json' ? false : undefined
   const log = createLog({ level: config.log.level, ...(isPretty === undefined ? {} : { isPretty }) })
-  return { log, clock: realClock(log), metrics: createMetrics() }
+  return runtimeOf(config, log, createMetrics())
+}
+
+function runtimeOf(config: ServerConfig, log: RuntimeLog, metrics: RuntimeMetrics): Runtime {
+  const clock = realClock(log)
+  return { log, clock, metrics, load: new MemberLoad({ clock, log, metrics, calmMs: config.pressure.calmMs, turns: new TurnLoad(clock) }) }
 }
 
 /** A server that is up: listeners open, storage open. */
@@ -95,6 +101,11 @@ export async function startServer(config: ServerConfig, runtime: Runtime, contro
   try {
     const server = await buildServer(config, runtime, storage, control)
     if (config.isDemo) await ensureDemo(storage, clock, config.core.hosts[0] ?? 'localhost', rosterOps(clock))
+    const { load } = runtime
+    const queuedOperations = () => (storage instanceof SqliteStorage ? storage.queuedOps : 0)
+    const signals = serverSignals(config.pressure, { clock, turns: load, queuedBytes: () => server.edge.queuedBytes, queuedOperations })
+    for (const signal of signals) load.watch(signal)
+    load.start()
     await server.start()
     return running(server, storage, runtime)
   } catch (error) {
@@ -104,12 +115,12 @@ export async function startServer(config: ServerConfig, runtime: Runtime, contro
 }
 
 function buildServer(config: ServerConfig, runtime: Runtime, storage: StorageBackend, control: ServerControl): Promise<Server> {
-  const { log, clock, metrics } = runtime
+  const { log, clock, load, metrics } = runtime
   const bus = createLocalBus({ clock, log, metrics }).member<ServerMessage>(MEMBER)
   return createServer({
     edgeConfig: config.edge, coreConfig: config.core, authConfig: config.auth, software, modules: [...modules, webPushSender(clock)],
     routes: chatRoutes(() => chatSettings(config)),
-    bus, storage, clock, random: realRandom(), crypto: nodeCrypto, hasher: nodeHasher, load: new TurnLoad(clock), log, metrics, control,
+    bus, storage, clock, random: realRandom(), crypto: nodeCrypto, hasher: nodeHasher, load, log, metrics, control,
   })
 }
 
@@ -132,12 +143,13 @@ function running(server: Server, storage: StorageBackend, runtime: Runtime): Run
       await server.edge.reload(config.edge)
       runtime.log.setLevel(config.log.level)
     },
-    stop: () => stopped ??= stopAll(server, storage, runtime.log),
+    stop: () => stopped ??= stopAll(server, storage, runtime),
   }
 }
 
-async function stopAll(server: Server, storage: StorageBackend, log: Log): Promise<void> {
+async function stopAll(server: Server, storage: StorageBackend, { load, log }: Runtime): Promise<void> {
   await server.stop()
+  load.stop()
   await storage.close()
   log.info('server-stopped')
 }
@@ -184,7 +196,7 @@ export function operationsPorts({ server, storage, runtime }: RunningServer, con
 export async function openOffline(config: ServerConfig): Promise<OfflineServer> {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
   const log = createLog({ level: 'error' })
-  const runtime = { log, clock: realClock(log), metrics: createMetrics({ hasProcessMetrics: false }) }
+  const runtime = runtimeOf(config, log, createMetrics({ hasProcessMetrics: false }))
   const storage = makeStorage(config.storage, runtime.clock)
   await storage.open()
   const refuse = () => {

@@ -41,7 +41,7 @@ export async function serve({ config, reloadConfig, terminal }: ServeOptions): P
   const startedAt = clock.monotonic()
   const facts = () => ({ ...factsOf(server, config, terminal), uptimeSeconds: (clock.monotonic() - startedAt) / 1000 })
   const ports = { ...operationsPorts(server, config), facts, reload, shutdown: () => stopping.resolve('control-socket') }
-  const reasons = () => (isDraining ? ['the server is stopping'] : [])
+  const reasons = () => (isDraining ? ['the server is stopping'] : overloadReasons(runtime))
   let doors: Doors | undefined
   try {
     doors = await openDoors(config, runtime, ports, reasons)
@@ -56,6 +56,11 @@ export async function serve({ config, reloadConfig, terminal }: ServeOptions): P
     await doors?.close()
     await log.flush()
   }
+}
+
+/** In brown-out clients are still taken, later than usual. */
+function overloadReasons({ load }: Runtime): string[] {
+  return load.pressure() === 'refuse' ? [`the server is overloaded: ${load.reasons()}`] : []
 }
 
 interface Doors {

@@ -90,6 +90,11 @@ export class SqliteStorage implements StorageBackend {
     this.#meters = options.metrics && makeMeters(options.metrics, () => this.#queuedOps)
   }
 
+  /** Operations that wait for the database thread. */
+  get queuedOps(): number {
+    return this.#queuedOps
+  }
+
   /** Starts the thread; rejects with a `StorageError` that names the file and what to do about it. */
   async open(): Promise<void> {
     if (this.#worker) throw new StorageError('conflict', 'storage is open already')

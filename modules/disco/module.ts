@@ -28,6 +28,8 @@ export default defineModule({
     { xep: 128, version: '1.0.1', status: 'complete' },
   ],
   features: { host: [NS_DISCO_INFO, NS_DISCO_ITEMS, NS_DATA_FORM], account: [NS_DISCO_INFO, NS_DISCO_ITEMS] },
+  // What a client asks about every item of a host it then asks about each of them.
+  costly: [NS_DISCO_ITEMS],
   needs: { server: ServerInfo, roster: Roster },
   provides: [Disco],
   setup({ ports: { server, roster }, provide, onIqGet }) {

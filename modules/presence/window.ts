@@ -20,6 +20,7 @@ const LAG_BROWN_OUT_MS = 300
 
 /** The window that the load asks for, in ms. */
 export function windowMs(load: Load): number {
+  if (load.pressure() !== 'normal') return BROWN_OUT_WINDOW_MS
   const lagMs = load.lagMs()
   if (lagMs >= LAG_BUSY_MS) {
     return between(lagMs, LAG_BUSY_MS, LAG_BROWN_OUT_MS, BUSY_WINDOW_MS, BROWN_OUT_WINDOW_MS)

@@ -23,6 +23,7 @@ export default defineModule({
   summary: 'Lets people make accounts, change their passwords and remove their accounts with their client.',
   implements: [{ xep: 77, version: '2.4', status: 'partial', note: 'without the HTTP-style error codes of XEP-0086, which is deprecated' }],
   features: { host: [NS_REGISTER] },
+  costly: [NS_REGISTER],
   config: {
     isOpen: option.boolean(false, 'Anybody may make an account.'),
     instructions: option.string('Choose a name and a password.', 'What people read above the registration form.'),

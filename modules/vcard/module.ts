@@ -13,6 +13,7 @@ export default defineModule({
   summary: 'Keeps a card of personal data per account.',
   implements: [{ xep: 54, version: '1.3.0', status: 'complete' }],
   features: { host: [NS_VCARD], account: [NS_VCARD] },
+  costly: [NS_VCARD],
   config: { bytesMax: option.integer(262_144, 1_024, 16_777_216, 'Largest card, in bytes of XML.') },
   stores: { cards: keyvalStore<string>('vcard') },
   provides: [Vcards],

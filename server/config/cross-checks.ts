@@ -19,6 +19,7 @@ export function crossChecks(settings: Settings, placeOf: PlaceOf, folder: string
   checkComponents(settings, add)
   checkAuth(settings, add, folder)
   checkLimits(settings, add)
+  checkOverload(settings, add)
   return faults
 }
 
@@ -41,6 +42,18 @@ function checkHosts({ hosts, admins }: Settings, add: Add, folder: string): void
   for (const [index, admin] of admins.entries()) {
     if (served.has(prepareDomainpart(admin.slice(admin.lastIndexOf('@') + 1)))) continue
     add('config-conflict', `admins[${index}]`, `${admin} is on no host of this server: use one of ${[...served].join(', ')}`)
+  }
+}
+
+function checkOverload({ overload }: Settings, add: Add): void {
+  const pairs = [
+    ['lagRefuse', 'lagBrownOut', overload.lagRefuseMs, overload.lagBrownOutMs],
+    ['memoryRefusePercent', 'memoryBrownOutPercent', overload.memoryRefusePercent, overload.memoryBrownOutPercent],
+    ['outputRefuseBytes', 'outputBrownOutBytes', overload.outputRefuseBytes, overload.outputBrownOutBytes],
+    ['storageRefuseOperations', 'storageBrownOutOperations', overload.storageRefuseOperations, overload.storageBrownOutOperations],
+  ] as const
+  for (const [name, other, refuse, brownOut] of pairs) {
+    if (refuse < brownOut) add('config-conflict', `overload.${name}`, `is less than overload.${other}: raise it or lower the other`)
   }
 }
 

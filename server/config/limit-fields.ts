@@ -1,10 +1,13 @@
 /** Fields of every limit and time-out of edge, core and authentication: bounds and one sentence for each number. */
 import type { AuthBackoffConfig, BoshConfig, EdgeLimits, EdgeTimeouts } from '../edge/config.ts'
 import { defaultEdgeConfig } from '../edge/config.ts'
+import type { AdmissionConfig } from '../edge/admission.ts'
 import type { ClientsConfig, LockoutConfig } from '../core/auth/config.ts'
 import { defaultAuthConfig } from '../core/auth/config.ts'
 import { defaultCoreLimits, defaultStreamManagement } from '../core/config.ts'
 import type { CoreLimits, StreamManagementConfig } from '../core/config.ts'
+import { defaultPressureConfig } from '../runtime/pressure.ts'
+import type { PressureConfig } from '../runtime/pressure.ts'
 import { field, numbers, section } from './field.ts'
 
 const KIB = 1024
@@ -73,6 +76,32 @@ export const addressLockout = section('Waits after failed logins from one addres
   maxMs: [0, dayMs, 'Longest wait.'],
   forgetMs: [secondMs, 7 * dayMs, 'Quiet time after which failures are forgotten.'],
 }))
+
+const percent = [1, 100] as const
+
+export const pressureFields = numbers<PressureConfig>(defaultPressureConfig, {
+  lagBrownOutMs: [10, minuteMs, 'Work waits so long for its turn: brown-out.'],
+  lagRefuseMs: [10, minuteMs, 'Work waits so long for its turn: new connections are refused.'],
+  memoryBrownOutPercent: [...percent, 'Percent of the memory that the server may use: brown-out.'],
+  memoryRefusePercent: [...percent, 'The same: new connections are refused.'],
+  memoryBytesMax: [0, 1024 * GIB, 'What the server may use; 0: what its control group or the machine has.'],
+  outputBrownOutBytes: [MIB, 1024 * GIB, 'Waiting for clients to read, all together: brown-out.'],
+  outputRefuseBytes: [MIB, 1024 * GIB, 'The same: new connections are refused.'],
+  storageBrownOutOperations: [100, MILLION, 'Operations that wait for storage: brown-out.'],
+  storageRefuseOperations: [100, MILLION, 'The same: new connections are refused.'],
+  calmMs: [0, hourMs, 'How long all of this must be well again before the server is a step nearer to normal.'],
+})
+
+export const admissionFields = numbers<AdmissionConfig>(defaultEdgeConfig.admission, {
+  queueMax: [0, MILLION, 'New connections that may wait during brown-out; further ones are refused.'],
+  waitMs: [100, 10 * minuteMs, 'How long one may wait; then it is refused.'],
+  perSecond: [1, MILLION, 'New connections let in per second during brown-out.'],
+})
+
+export const overload = section('When the server cannot keep up: brown-out (less presence, logins paced, costly requests refused), then no new connections.', {
+  ...pressureFields,
+  admission: section('New connections during brown-out.', admissionFields),
+})
 
 export const accountLockout = section('Waits after failed logins to one account.', numbers<LockoutConfig>(defaultAuthConfig.lockout, {
   freeFailures: [0, 1000, 'Failures in a row that cost nothing.'],

@@ -119,6 +119,12 @@ modules: { last-activity: { cache: 20s, enabled: false } }
     assert.deepEqual(auth.lockout, defaultAuthConfig.lockout)
   })
 
+  it('sets the thresholds of overload', () => {
+    const { edge, pressure } = load('overload: { lagBrownOut: 80ms, memoryBytesMax: 2GiB, admission: { perSecond: 7 } }\n')
+    assert.deepEqual([pressure.lagBrownOutMs, pressure.lagRefuseMs, pressure.memoryBytesMax], [80, 1_000, 2 ** 31])
+    assert.deepEqual(edge.admission, { ...defaultEdgeConfig.admission, perSecond: 7 })
+  })
+
   it('sets stream management', () => {
     const { core } = load(`
 limits: { outputBytesMax: 32MiB }
@@ -213,6 +219,8 @@ const mistakes: readonly [title: string, text: string, ...said: string[]][] = [
     '2: streamManagement.unackedBytesMax: is more than limits.outputBytesMax (8MiB), so that who resumes could be cut off again: lower it'],
   ['time-outs the wrong way round', 'streamManagement:\n  ackTimeoutMin: 2m\n',
     '2: streamManagement.ackTimeoutMin: is longer than streamManagement.ackTimeoutMax: lower it or raise the other'],
+  ['refusing before the brown-out', 'overload:\n  lagRefuse: 100ms\n',
+    '2: overload.lagRefuse: is less than overload.lagBrownOut: raise it or lower the other'],
   ['a place to resume with a scheme', 'streamManagement:\n  location: xmpp://a.example\n',
     `2: streamManagement.location: 'xmpp://a.example' is not a place to connect to: write xmpp.chat.example:5222 or [2001:db8::1]:5222`],
   ['many mistakes at once, in the order of lines', 'log:\n  level: loud\nadmin:\n  prot: 1\ntls:\n  required: 1\n',

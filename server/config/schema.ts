@@ -7,7 +7,7 @@ import { defaultStreamManagement } from '../core/config.ts'
 import { defaultEdgeConfig } from '../edge/config.ts'
 import { field, number, optionField, section } from './field.ts'
 import type { AnySection, Infer, ListField, SectionField, TableField } from './field.ts'
-import { accountLockout, addressLockout, boshFields, limits, loginClients, streamManagementFields, timeouts } from './limit-fields.ts'
+import { accountLockout, addressLockout, boshFields, limits, loginClients, overload, streamManagementFields, timeouts } from './limit-fields.ts'
 
 const LISTENERS_MAX = 64
 const HOSTS_MAX = 10_000
@@ -175,6 +175,7 @@ const topLevel = {
   auth,
   limits,
   timeouts,
+  overload,
   streamManagement,
   http: httpSection,
   admins: field.texts([], 'Accounts that may administrate over XMPP (XEP-0133).', { checkItem: accountFault }),

@@ -5,6 +5,7 @@ import type { ScramHash } from '@rollcall/stream'
 import type { AuthConfig } from '../core/auth/config.ts'
 import type { CoreConfig } from '../core/config.ts'
 import { defaultEdgeConfig } from '../edge/config.ts'
+import type { PressureConfig } from '../runtime/pressure.ts'
 import type { CertificateConfig, EdgeConfig, ListenerConfig } from '../edge/config.ts'
 import { coreLimitKeys, edgeLimitKeys } from './limit-fields.ts'
 import type { Settings } from './schema.ts'
@@ -45,6 +46,8 @@ export interface ServerConfig {
   readonly core: CoreConfig
   readonly auth: AuthConfig
   readonly storage: StorageConfig
+  /** Thresholds of overload. */
+  readonly pressure: PressureConfig
   readonly log: LogConfig
   readonly admin: AdminConfig
   /** Make the demo accounts and say so. */
@@ -91,6 +94,7 @@ export function toServerConfig(settings: Settings, { file, folder, dataDir: give
     },
     auth: authConfig(settings, hosts, anonymousHosts),
     storage: storageConfig(settings, folder, dataDir),
+    pressure: settings.overload,
     log: settings.log,
     admin: { isEnabled: settings.admin.enabled, address: settings.admin.address, port: settings.admin.port },
     isDemo: settings.demo === 'auto' ? isTryOut : settings.demo === 'on',
@@ -133,6 +137,7 @@ function edgeConfig(settings: Settings, { hosts, folder, dataDir, isTryOut, hasA
     exemptAddresses: settings.limits.exemptAddresses,
     timeouts: settings.timeouts,
     authBackoff: auth.addressLockout,
+    admission: settings.overload.admission,
     http,
   }
 }

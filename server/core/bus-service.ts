@@ -11,6 +11,7 @@ import type { Binding } from './binding.ts'
 import type { ClientInbox } from './client-inbox.ts'
 import type { ComponentTable } from './components.ts'
 import { resultOf } from './iq-dispatch.ts'
+import type { IqDispatch } from './iq-dispatch.ts'
 import type { ModuleLoader } from './module-loader.ts'
 import type { CoreRouter } from './router.ts'
 import type { StreamManagement } from './stream-management.ts'
@@ -31,6 +32,7 @@ export interface BusServicePorts {
   readonly bindInline: BindInline
   readonly auth: AuthResponder
   readonly hosts: ReadonlySet<string>
+  readonly iqs: IqDispatch
   readonly log: Log
 }
 
@@ -120,6 +122,7 @@ async function preAuthIq(ports: BusServicePorts, message: PreAuthIqMessage): Pro
     const child = stanza.children[0]
     const registration = child === undefined ? undefined : ports.loader.preAuthHandler(stanza.type, child.ns, child.name)
     if (registration === undefined) throw new StanzaError('not-authorized')
+    ports.iqs.checkCost(child?.ns)
     const payload = stanza.decode(registration.codec)
     return resultOf(stanza, await registration.handle({ payload: payload as never, stanza, host, address })).toWire()
   } catch (error) {

@@ -86,7 +86,8 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const hosts = new Set(config.hosts)
   const hooks = new HookChains(log)
   const registry = new AccountRegistry({ clock, log, metrics, limits: config.limits, exists: (jid) => credentials.exists(jid) })
-  const iqs = new IqDispatch(log)
+  const load = options.load ?? idleLoad
+  const iqs = new IqDispatch(log, load, metrics)
   const components = new ComponentTable(bus)
   const bindInline = new BindInline(log)
   const binding = new Binding({
@@ -122,7 +123,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   loader.offer(ServerInfo, serverInfo(options, loader, components))
   await loader.load(options.modules, config.modules)
   expandBroadcasts(router, loader, hooks)
-  const service = busService({ binding, inbox, streams, router, components, loader, bindInline, auth: options.auth, hosts, log })
+  const service = busService({ binding, inbox, streams, router, components, loader, bindInline, auth: options.auth, hosts, iqs, log })
 
   return {
     accounts, admin, router, service,

@@ -8,7 +8,7 @@ import { CodecError } from '@rollcall/protocol'
 import { errorReply, iqResult, Stanza, StanzaError } from '@rollcall/stanza'
 import type { ElementCodec } from '@rollcall/stanza'
 import type { IqHandler, IqReply, IqRequest, IqScopes } from '@rollcall/module-api'
-import type { Log } from '@rollcall/ports'
+import type { CounterMetric, Load, Log, Metrics } from '@rollcall/ports'
 
 export type IqScope = keyof IqScopes<unknown>
 type AnyIqHandler = (request: never) => IqReply | Promise<IqReply>
@@ -23,10 +23,27 @@ export type IqTarget = Omit<IqRequest<unknown>, 'payload'> & Partial<Omit<IqScop
 
 export class IqDispatch {
   readonly #log: Log
+  readonly #load: Load
+  readonly #refused: CounterMetric
   readonly #table = new Map<string, Registration>()
+  readonly #costly = new Set<string>()
 
-  constructor(log: Log) {
+  constructor(log: Log, load: Load, metrics: Metrics) {
     this.#log = log
+    this.#load = load
+    this.#refused = metrics.counter('rollcall_costly_requests_refused_total', 'Requests refused because the member was overloaded.')
+  }
+
+  /** Requests with payloads in this namespace can wait while the member is overloaded. */
+  addCostly(ns: string): void {
+    this.#costly.add(ns)
+  }
+
+  /** Throws `resource-constraint` when a request with that payload has to wait. */
+  checkCost(ns: string | undefined): void {
+    if (ns === undefined || !this.#costly.has(ns) || this.#load.pressure() === 'normal') return
+    this.#refused.add(1)
+    throw new StanzaError('resource-constraint', 'The server is overloaded: try again in a minute')
   }
 
   register<T, S extends IqScope>(type: 'get' | 'set', codec: ElementCodec<T>, scope: S, handle: IqHandler<IqScopes<T>[S]>): void {
@@ -61,6 +78,7 @@ export class IqDispatch {
     if (target.stanza.children.length !== 1) throw new StanzaError('bad-request', 'An iq request has exactly one payload')
     const registration = this.#find(scope, target.stanza)
     if (registration === undefined) throw new StanzaError('service-unavailable')
+    this.checkCost(target.stanza.children[0]?.ns)
     const payload = target.stanza.decode(registration.codec)
     return registration.handle({ ...target, payload } as never)
   }

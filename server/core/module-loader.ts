@@ -75,6 +75,7 @@ export class ModuleLoader {
     const enabled = modules.filter((module) => isEnabled(module, options[module.name]))
     this.#loaded = inOrder(enabled, new Set(this.#provided.keys()))
     for (const module of this.#loaded) {
+      for (const ns of module.costly ?? []) this.#ports.iqs.addCostly(ns)
       await module.setup(this.#contextOf(module, readOptions(module, options[module.name] ?? {})))
       for (const port of module.provides ?? []) {
         if (!this.#provided.has(port.portName)) throw new ModuleConfigError(`Module '${module.name}' did not provide '${port.portName}'`)

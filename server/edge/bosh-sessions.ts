@@ -11,7 +11,7 @@ import type { Frame } from '@rollcall/xml'
 import { BoshConnection } from './bosh-connection.ts'
 import { answerBody, NS_BOSH, terminateBody } from './bosh-wire.ts'
 import type { StreamService } from './connection.ts'
-import { answer, answerText } from './http-routes.ts'
+import { answer, answerText, RETRY_AFTER_SECONDS } from './http-routes.ts'
 import type { HttpRequestFacts } from './http-routes.ts'
 import type { Hub } from './hub.ts'
 
@@ -112,7 +112,12 @@ export class BoshSessions {
   }
 
   #create(frame: Frame, rid: number, byteLength: number, response: ServerResponse, facts: HttpRequestFacts): void {
-    const { guard, ports, config, metrics } = this.#hub
+    const { admission, guard, ports, config, metrics } = this.#hub
+    if (admission.isRefusing) {
+      metrics.accepted('overload')
+      answerText(response, 503, 'Overloaded', { ...CORS, 'Retry-After': String(RETRY_AFTER_SECONDS) })
+      return
+    }
     const isFull = this.#sessions.size >= config.http.bosh.sessionsMax || this.#hub.isFull
     if (isFull || !guard.enter(facts.address, ports.clock.monotonic())) {
       metrics.accepted(isFull ? 'full' : 'address-limit')

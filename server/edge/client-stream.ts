@@ -49,6 +49,7 @@ export interface Secured {
 
 export class ClientStream implements StreamService {
   readonly contentNs = NS_CLIENT
+  readonly isShared = true
   readonly #hub: Hub
   readonly #sasl2: Sasl2Login
 

@@ -18,6 +18,8 @@ import { NS_COMPONENT, NS_STREAM } from './stream-wire.ts'
 
 export class ComponentStream implements StreamService {
   readonly contentNs = NS_COMPONENT
+  /** One component speaks for many users. */
+  readonly isShared = false
   readonly #hub: Hub
 
   constructor(hub: Hub) {

@@ -4,6 +4,7 @@
  * Plain data: the config file's schema is made from it elsewhere. All limits can change on `reload()`; listeners cannot.
  */
 import type { SaslPolicy } from '@rollcall/stream'
+import type { AdmissionConfig } from './admission.ts'
 
 /** What a listener speaks. */
 export type ListenerKind =
@@ -180,6 +181,8 @@ export interface EdgeConfig {
   readonly exemptAddresses: readonly string[]
   readonly timeouts: EdgeTimeouts
   readonly authBackoff: AuthBackoffConfig
+  /** New connections while the member is overloaded. */
+  readonly admission: AdmissionConfig
   readonly http: HttpConfig
 }
 
@@ -252,6 +255,7 @@ export const defaultEdgeConfig: EdgeConfig = {
     sweepMs: 1_000,
   },
   authBackoff: { freeFailures: 10, baseMs: 1_000, maxMs: 5 * minuteMs, forgetMs: 15 * minuteMs },
+  admission: { queueMax: 2_000, waitMs: 15_000, perSecond: 100 },
   http: {
     websocket: { path: '/ws', pingMs: minuteMs, origins: [] },
     bosh: {

@@ -13,7 +13,7 @@ import type { Frame, StreamHeader, XmlLimits } from '@rollcall/xml'
 import type { Opening } from './header-rules.ts'
 import type { Hub, HubMember } from './hub.ts'
 import { Negotiation } from './negotiation.ts'
-import { HOLD_RATE } from './stages.ts'
+import { HOLD_RATE, HOLD_SHARE } from './stages.ts'
 import type { Stage } from './stages.ts'
 import { NS_STREAM } from './stream-wire.ts'
 import type { OwnHeader, StreamFault } from './stream-wire.ts'
@@ -31,6 +31,8 @@ export interface StreamService {
   /** A sign of life is wanted from a silent peer. */
   probe(connection: Connection): void
   outputBytesMax(): number
+  /** Whether each connection is one peer, to whom `FairShare` gives as much as to the next one. */
+  readonly isShared: boolean
 }
 
 export abstract class Connection implements HubMember {
@@ -74,6 +76,8 @@ export abstract class Connection implements HubMember {
   negotiation: Negotiation | undefined = new Negotiation()
   protected isHeaderSent = false
   protected holds = 0
+  /** Elements of the peer since the network last gave us bytes of it: see `FairShare`. */
+  protected shareUsed = 0
   private hasLeft = false
   private budgetBytes: number
   private budgetMs: number
@@ -168,7 +172,17 @@ export abstract class Connection implements HubMember {
 
   /** An element of the peer. */
   protected receive(frame: Frame): void {
-    if (this.isOpen) this.service.element(this, frame)
+    if (!this.isOpen) return
+    this.service.element(this, frame)
+    if (++this.shareUsed >= this.hub.share.elementsMax) this.yieldTurn()
+  }
+
+  /** The peer has had its share of this turn: what else it sent waits, in its socket where possible, until the next. */
+  private yieldTurn(): void {
+    this.shareUsed = 0
+    if (this.stage !== 'bound' || !this.service.isShared) return
+    this.hold(HOLD_SHARE)
+    this.hub.share.yielded(this)
   }
 
   /** The peer's close tag. */

@@ -47,6 +47,8 @@ export interface Edge {
   setReadsHeld(isHeld: boolean): void
   readonly listeners: readonly BoundListener[]
   readonly connectionCount: number
+  /** Bytes that wait for peers to read. Looks at every connection. */
+  readonly queuedBytes: number
 }
 
 const STAGES: readonly Stage[] = ['header', 'negotiating', 'authenticated', 'bound', 'closing']
@@ -66,6 +68,7 @@ class RunningEdge implements Edge {
   readonly #clients: ClientStream
   readonly #components: ComponentStream
   readonly #http: HttpFront
+  readonly #census: Census
 
   constructor(ports: EdgePorts) {
     const metrics = new EdgeMetrics(ports.metrics)
@@ -91,6 +94,7 @@ class RunningEdge implements Edge {
       'http': (socket, address) => this.#http.accept(socket, address),
       'https': (socket, address) => this.#acceptHttps(socket, address),
     })
+    this.#census = new Census(this.#hub)
     this.#observe(metrics)
   }
 
@@ -100,6 +104,10 @@ class RunningEdge implements Edge {
 
   get connectionCount(): number {
     return this.#hub.connections.size
+  }
+
+  get queuedBytes(): number {
+    return this.#census.queuedBytes
   }
 
   async start(): Promise<void> {
@@ -114,6 +122,7 @@ class RunningEdge implements Edge {
   async drain(): Promise<void> {
     this.#hub.isDraining = true
     await this.#listeners.close()
+    this.#hub.admission.close()
     const { clock } = this.#hub.ports
     for (const connection of this.#hub.connections.values()) connection.fail({ condition: 'system-shutdown' })
     if (this.#hub.connections.size === 0) return
@@ -197,14 +206,14 @@ class RunningEdge implements Edge {
 
   #observe(metrics: EdgeMetrics): void {
     metrics.observe('rollcall_edge_presence_gathering', 'Connections whose presence waits to be written together.', () => this.#hub.gathering.size)
-    const census = new Census(this.#hub)
     for (const transport of TRANSPORTS) {
       for (const stage of STAGES) {
         const labels = { transport, stage }
-        metrics.observe('rollcall_edge_connections', 'Connections by transport and stage.', () => census.count(transport, stage), labels)
+        metrics.observe('rollcall_edge_connections', 'Connections by transport and stage.', () => this.#census.count(transport, stage), labels)
       }
     }
-    metrics.observe('rollcall_edge_output_queue_bytes', 'Bytes that wait for peers to read.', () => census.queuedBytes)
+    metrics.observe('rollcall_edge_output_queue_bytes', 'Bytes that wait for peers to read.', () => this.queuedBytes)
+    metrics.observe('rollcall_edge_admission_waiting', 'Connections that wait to be let in.', () => this.#hub.admission.size)
     metrics.observe('rollcall_edge_addresses', 'Addresses remembered for limits.', () => this.#hub.guard.size)
     for (const host of this.#hub.config.hosts) {
       metrics.observe('rollcall_edge_certificate_seconds_left', 'Until the certificate ends.', () => this.#certificates.secondsLeft(host), { host })

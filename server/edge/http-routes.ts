@@ -23,6 +23,11 @@ export interface HttpRoute {
   handle(request: IncomingMessage, response: ServerResponse, facts: HttpRequestFacts): void | Promise<void>
 }
 
+/** Seconds after which a client that was sent away may try again. */
+export const RETRY_AFTER_SECONDS = 30
+/** The whole answer to a connection that cannot be served now. */
+export const UNAVAILABLE = `HTTP/1.1 503 Service Unavailable\r\nRetry-After: ${RETRY_AFTER_SECONDS}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
+
 /** Whether the route takes the request. */
 export function matches(route: HttpRoute, method: string, path: string): boolean {
   if (route.method !== undefined && route.method !== method && !(route.method === 'GET' && method === 'HEAD')) return false

@@ -15,8 +15,10 @@ import type { XmlLimits } from '@rollcall/xml'
 import type { HostInfo, ServerMessage } from '../protocol/messages.ts'
 import type { Placement } from '../protocol/placement.ts'
 import { AddressGuard } from './address-guard.ts'
+import { Admission } from './admission.ts'
 import type { EdgeConfig } from './config.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
+import { FairShare } from './fair-share.ts'
 import { PresenceGathering } from './presence-gathering.ts'
 import { HOLD_EDGE } from './stages.ts'
 import type { Stage } from './stages.ts'
@@ -68,6 +70,7 @@ export class Hub {
   readonly ports: HubPorts
   readonly metrics: EdgeMetrics
   readonly guard: AddressGuard
+  readonly load: Load
   readonly connections = new Map<number, HubMember>()
   config: EdgeConfig
   preAuthLimits: XmlLimits
@@ -85,6 +88,8 @@ export class Hub {
   #dirty: HubMember[] = []
   #throttled: HubMember[] = []
   readonly gathering: PresenceGathering
+  readonly share: FairShare
+  readonly admission: Admission
   #lastConn = 0
   #round: Iterator<HubMember> | undefined
   #sweeps = 0
@@ -100,7 +105,10 @@ export class Hub {
     this.componentLimits = stanzaLimits(config, config.limits.componentStanzaBytesMax)
     this.defaultHost = parseJid(config.hosts[0] ?? 'localhost')
     this.nowMs = ports.clock.monotonic()
-    this.gathering = new PresenceGathering(ports.clock, ports.load ?? idleLoad)
+    this.load = ports.load ?? idleLoad
+    this.gathering = new PresenceGathering(ports.clock, this.load)
+    this.share = new FairShare(ports.clock, this.load, metrics.shares)
+    this.admission = new Admission(ports.clock, this.load, () => this.config.admission)
   }
 
   configure(config: EdgeConfig): void {
@@ -120,6 +128,7 @@ export class Hub {
   stop(): void {
     this.#timer?.cancel()
     this.#timer = undefined
+    this.admission.close()
   }
 
   /** A number for a new connection; never reused. */
@@ -150,7 +159,7 @@ export class Hub {
 
   /** Whether no further connection may be accepted. */
   get isFull(): boolean {
-    return this.connections.size + this.httpSocketCount >= this.config.limits.connectionsMax
+    return this.connections.size + this.httpSocketCount + this.admission.size >= this.config.limits.connectionsMax
   }
 
   /** Puts the connection on the list of those flushed at the end of this turn. */

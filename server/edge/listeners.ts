@@ -5,7 +5,9 @@
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { plainAddress } from './address-guard.ts'
+import type { Applicant } from './admission.ts'
 import type { ListenerConfig, ListenerKind } from './config.ts'
+import { UNAVAILABLE } from './http-routes.ts'
 import type { Hub } from './hub.ts'
 import { NS_COMPONENT, streamErrorWire, streamHeaderWire } from './stream-wire.ts'
 import { NS_CLIENT } from '@rollcall/stanza'
@@ -36,6 +38,8 @@ export interface BoundListener {
 
 /** Connections waiting to be accepted. */
 const BACKLOG = 1024
+/** Told to those who cannot be let in now; RFC 6120 §4.9.3.17 leaves it to them when to try again. */
+const OVERLOADED = 'overloaded, try again in a minute'
 
 export class Listeners {
   readonly #hub: Hub
@@ -96,25 +100,57 @@ export class Listeners {
     const isProxy = kind.startsWith('http') && config.http.trustedProxies.includes(address)
     if (isFull || (!isProxy && !guard.enter(address, ports.clock.monotonic()))) {
       metrics.accepted(isFull ? 'full' : 'address-limit')
-      refuse(kind, socket, this.#hub)
+      refuse(kind, socket, this.#hub, 'too many connections')
       return
     }
-    metrics.accepted('accepted')
-    this.#acceptors[kind](socket, address)
+    if (kind === 'component') {
+      // A part of the service: its users are there already.
+      metrics.accepted('accepted')
+      this.#acceptors[kind](socket, address)
+      return
+    }
+    this.#admit(kind, socket, address, isProxy)
+  }
+
+  /** Lets the socket in at once, later or not at all, as the load allows. */
+  #admit(kind: ListenerKind, socket: Socket, address: string, isProxy: boolean): void {
+    const { admission, guard, metrics } = this.#hub
+    const destroy = () => socket.destroy()
+    const left = () => {
+      admission.leave(applicant)
+      if (!isProxy) guard.leave(address)
+    }
+    const applicant: Applicant = {
+      decide: (verdict) => {
+        socket.off('error', destroy)
+        socket.off('close', left)
+        metrics.accepted(verdict)
+        if (verdict === 'accepted') {
+          this.#acceptors[kind](socket, address)
+          return
+        }
+        if (!isProxy) guard.leave(address)
+        refuse(kind, socket, this.#hub, OVERLOADED)
+      },
+    }
+    // An unheard error would end the process.
+    socket.on('error', destroy)
+    socket.on('close', left)
+    admission.apply(applicant)
   }
 }
 
 /** Says `resource-constraint` where that costs one write, otherwise just closes. */
-function refuse(kind: ListenerKind, socket: Socket, hub: Hub): void {
+function refuse(kind: ListenerKind, socket: Socket, hub: Hub, text: string): void {
   socket.on('error', () => socket.destroy())
   if (kind === 'client' || kind === 'component') {
     const header = { id: hub.ports.random.id(), from: hub.defaultHost.domainpart, to: undefined }
     const contentNs = kind === 'client' ? NS_CLIENT : NS_COMPONENT
-    const fault = streamErrorWire({ condition: 'resource-constraint', text: 'too many connections' })
+    const fault = streamErrorWire({ condition: 'resource-constraint', text })
     hub.metrics.streamError('resource-constraint')
     socket.end(`${streamHeaderWire(contentNs, header)}${fault}</stream:stream>`, 'latin1', () => socket.destroy())
   } else if (kind === 'http') {
-    socket.end('HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nConnection: close\r\nContent-Length: 0\r\n\r\n', () => socket.destroy())
+    socket.end(UNAVAILABLE, () => socket.destroy())
   } else {
     socket.destroy()
   }

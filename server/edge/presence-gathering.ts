@@ -30,6 +30,7 @@ export interface Gatherer {
 
 /** How long presence may wait at the edge, in ms; at most a quarter of what the presence engine allows in all. */
 export function gatherWindowMs(load: Load): number {
+  if (load.pressure() !== 'normal') return LAGGING_MS
   return Math.max(BUSY_MS * part(load.utilization(), SHARE_FROM, SHARE_TO), LAGGING_MS * part(load.lagMs(), LAG_FROM_MS, LAG_TO_MS))
 }
 

@@ -18,3 +18,5 @@ export const HOLD_OUTPUT = 2
 export const HOLD_RATE = 4
 /** The whole edge is told to wait. */
 export const HOLD_EDGE = 8
+/** The peer has had its share of this turn. */
+export const HOLD_SHARE = 16

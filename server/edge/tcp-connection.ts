@@ -115,6 +115,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
 
   onBytes(chunk: Uint8Array): void {
     this.noteInput(chunk.length)
+    this.shareUsed = 0
     try {
       this.#framer.push(chunk, this)
     } catch (error) {

@@ -13,6 +13,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { Connection } from './connection.ts'
 import type { StreamService } from './connection.ts'
 import { openingOf } from './header-rules.ts'
+import { UNAVAILABLE } from './http-routes.ts'
 import type { HttpRequestFacts } from './http-routes.ts'
 import type { Hub } from './hub.ts'
 import { HOLD_OUTPUT } from './stages.ts'
@@ -61,10 +62,16 @@ export class WebSockets {
       socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
       return
     }
-    const { guard, ports, metrics } = this.#hub
+    const { admission, guard, ports, metrics } = this.#hub
+    // The HTTP connection was let in before.
+    if (admission.isRefusing) {
+      metrics.accepted('overload')
+      socket.end(UNAVAILABLE)
+      return
+    }
     if (facts.isProxied && !guard.enter(facts.address, ports.clock.monotonic())) {
       metrics.accepted('address-limit')
-      socket.end('HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+      socket.end(UNAVAILABLE)
       return
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
@@ -109,7 +116,8 @@ export class WebSocketConnection extends Connection {
       return
     }
     this.#waiting ??= []
-    if (this.#waiting.push(bytes) > this.hub.config.limits.pendingElementsMax) {
+    // Once bound, what comes while held is what had been read when the socket was paused.
+    if (this.#waiting.push(bytes) > this.hub.config.limits.pendingElementsMax && this.stage !== 'bound') {
       this.fail({ condition: 'policy-violation', text: 'too much sent unasked' })
     }
   }

@@ -30,7 +30,8 @@ export function loopShare(): ReadShare {
   }
 }
 
-export class TurnLoad implements Load {
+/** Lag and share of work of this process's event loop; `pressure.ts` makes a `Load` of it. */
+export class TurnLoad implements Omit<Load, 'pressure'> {
   readonly #clock: Clock
   readonly #readShare: ReadShare
   #lagMs = 0

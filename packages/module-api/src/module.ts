@@ -108,6 +108,11 @@ export interface ModuleDeclaration<
   readonly implements: readonly Implements[]
   /** Disco features (XEP-0030) of hosts and of accounts. */
   readonly features?: { readonly host?: readonly string[]; readonly account?: readonly string[] }
+  /**
+   * Payload namespaces of requests that cost much and can wait: while the member is overloaded they are refused with
+   * `resource-constraint` (RFC 6120 §8.3.3.18), whose type `wait` says that they may be sent again later.
+   */
+  readonly costly?: readonly string[]
   readonly config?: C
   readonly stores?: S
   /** Ports of the core, of the runtime and of other modules. */

@@ -1,9 +1,10 @@
 /** A load that is what a test says. */
-import type { Load } from '@rollcall/ports'
+import type { Load, Pressure } from '@rollcall/ports'
 
 export class FakeLoad implements Load {
   lag = 0
   busyShare = 0
+  level: Pressure = 'normal'
 
   lagMs(): number {
     return this.lag
@@ -11,5 +12,9 @@ export class FakeLoad implements Load {
 
   utilization(): number {
     return this.busyShare
+  }
+
+  pressure(): Pressure {
+    return this.level
   }
 }

@@ -1,0 +1,110 @@
+/**
+ * Who may come in while the member is overloaded: new connections wait their turn, or are told to come back later.
+ *
+ * How it works: normally a connection is admitted at once and nothing is kept. In brown-out it waits, unread, in one queue,
+ * oldest first, and so many a second are let in; when the member is well again the queue is emptied at a multiple of that,
+ * so that the wait does not end in a new storm. Whoever waits past the deadline, comes to a full queue, or comes while new
+ * work is refused, is refused. What waits costs a socket: no stream, no TLS, no memory of ours beyond an entry.
+ */
+import type { Clock, Load, Timer } from '@rollcall/ports'
+
+export interface AdmissionConfig {
+  /** Connections that may wait. */
+  readonly queueMax: number
+  /** How long one may wait. */
+  readonly waitMs: number
+  /** Let in per second during brown-out. */
+  readonly perSecond: number
+}
+
+/** How admission went: what metrics call it, and why one was refused. */
+export type Verdict = 'accepted' | 'overload' | 'queue-full' | 'queue-expired'
+
+/** A connection that wants in; exactly one verdict is given, unless it left before. */
+export interface Applicant {
+  decide(verdict: Verdict): void
+}
+
+/** How often the queue is looked at, in ms. */
+const TICK_MS = 50
+/** When the member is well again, the queue is emptied this many times as fast. */
+const RECOVERY_FACTOR = 10
+
+export class Admission {
+  readonly #clock: Clock
+  readonly #load: Load
+  readonly #config: () => AdmissionConfig
+  /** Since when, oldest first: a `Map` keeps its order, and whoever leaves is forgotten at once. */
+  readonly #waiting = new Map<Applicant, number>()
+  #credit = 0
+  #timer: Timer | undefined = undefined
+
+  constructor(clock: Clock, load: Load, config: () => AdmissionConfig) {
+    this.#clock = clock
+    this.#load = load
+    this.#config = config
+  }
+
+  /** Connections that wait. */
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  /** Whether nobody new is let in. */
+  get isRefusing(): boolean {
+    return this.#load.pressure() === 'refuse'
+  }
+
+  /** Decides at once or later. */
+  apply(applicant: Applicant): void {
+    const pressure = this.#load.pressure()
+    if (pressure === 'refuse') return applicant.decide('overload')
+    if (pressure === 'normal' && this.#waiting.size === 0) return applicant.decide('accepted')
+    const { queueMax } = this.#config()
+    if (this.#waiting.size >= queueMax) return applicant.decide('queue-full')
+    this.#waiting.set(applicant, this.#clock.monotonic())
+    this.#timer ??= this.#clock.every(TICK_MS, () => this.#tick())
+    return undefined
+  }
+
+  /** The applicant is gone. */
+  leave(applicant: Applicant): void {
+    this.#waiting.delete(applicant)
+  }
+
+  /** Refuses whoever waits: the member stops. */
+  close(): void {
+    for (const applicant of this.#waiting.keys()) this.#decide(applicant, 'overload')
+    this.#rest()
+  }
+
+  #tick(): void {
+    const { waitMs, perSecond } = this.#config()
+    const expiredMs = this.#clock.monotonic() - waitMs
+    for (const [applicant, sinceMs] of this.#waiting) {
+      if (sinceMs > expiredMs) break
+      this.#decide(applicant, 'queue-expired')
+    }
+    const pressure = this.#load.pressure()
+    const rate = pressure === 'refuse' ? 0 : pressure === 'normal' ? perSecond * RECOVERY_FACTOR : perSecond
+    this.#credit += (rate * TICK_MS) / 1000
+    for (const applicant of this.#waiting.keys()) {
+      if (this.#credit < 1) break
+      this.#credit--
+      this.#decide(applicant, 'accepted')
+    }
+    if (this.#waiting.size === 0) this.#rest()
+  }
+
+  #decide(applicant: Applicant, verdict: Verdict): void {
+    this.#waiting.delete(applicant)
+    applicant.decide(verdict)
+  }
+
+  #rest(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    // Credit of an empty queue would let the next storm through.
+    this.#credit = 0
+  }
+}

@@ -1,0 +1,176 @@
+/** What peers see of an edge that is overloaded, over real sockets. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { FakeLoad } from '@rollcall/testing'
+import { WebSocket } from 'ws'
+import { FairShare, shareOf } from './fair-share.ts'
+import { BIND, clearText, configOf, dial, dialTls, FlushingClock, HOST, juliet, logIn, OPEN, startRig, within } from './testing/edge-harness.ts'
+import type { Rig } from './testing/edge-harness.ts'
+
+async function withRig(body: (rig: Rig, load: FakeLoad) => Promise<void>): Promise<void> {
+  const load = new FakeLoad()
+  const rig = await startRig(configOf(['client', 'client-tls', 'http'], { ...clearText, admission: { queueMax: 2, waitMs: 5_000, perSecond: 20 } }), { load })
+  try {
+    await body(rig, load)
+  } finally {
+    await rig.stop()
+  }
+}
+
+const waiting = (rig: Rig) => rig.metrics.value('rollcall_edge_admission_waiting') ?? 0
+const accepts = (rig: Rig, result: string) => rig.metrics.value('rollcall_edge_accepts_total', { result }) ?? 0
+
+/** Connections pass the kernel before they count. */
+async function untilWaiting(rig: Rig, count: number): Promise<void> {
+  await within((async () => {
+    while (waiting(rig) !== count) await new Promise((resolve) => setImmediate(resolve))
+  })(), `${count} waiting connections`)
+}
+
+test('while new work is refused, a new stream gets resource-constraint (RFC 6120 §4.9.3.17), and who is there is served', () => withRig(async (rig, load) => {
+  const client = await juliet(rig)
+  load.level = 'refuse'
+  const late = await dial(rig.port('client'))
+  const end = await late.closed()
+  assert.match(end, /<stream:error><resource-constraint [^>]*\/><text [^>]*>overloaded, try again/)
+  assert.match(end, /<\/stream:error><\/stream:stream>$/)
+  assert.equal(accepts(rig, 'overload'), 1)
+  client.send("<message to='romeo@verona.example' id='m1'><body>Ay me</body></message>")
+  const [sent] = await rig.core.waitFor('client-stanza')
+  assert.equal(sent?.stanza.id, 'm1')
+}))
+
+test('while new work is refused, HTTP answers 503 with Retry-After on new connections', () => withRig(async (rig, load) => {
+  load.level = 'refuse'
+  const response = await within(fetch(`http://127.0.0.1:${rig.port('http')}/http-bind`, { method: 'POST', body: '' }), 'an answer')
+  assert.deepEqual([response.status, response.headers.get('retry-after')], [503, '30'])
+}))
+
+test('and on connections that were let in before: neither BOSH sessions nor WebSockets are made', () => withRig(async (rig, load) => {
+  const upgrade = `GET /ws HTTP/1.1\r\nHost: ${HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n`
+    + 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: xmpp\r\n\r\n'
+  const body = `<body rid='1000' to='${HOST}' wait='60' hold='1' ver='1.6' xmlns='http://jabber.org/protocol/httpbind'/>`
+  const create = `POST /http-bind HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+  const page = `GET /no-such-page HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`
+  for (const request of [upgrade, create]) {
+    load.level = 'normal'
+    const client = await dial(rig.port('http'))
+    client.send(page)
+    await client.read(/Not found\n/)
+    load.level = 'refuse'
+    client.send(request)
+    assert.match(await client.read(/Retry-After: 30\r\n/), /^HTTP\/1.1 503/)
+    client.destroy()
+  }
+  assert.equal(accepts(rig, 'overload'), 2)
+}))
+
+test('in brown-out new connections wait unread, are let in in order, and log in with what they sent meanwhile', () => withRig(async (rig, load) => {
+  load.level = 'brown-out'
+  const client = await dial(rig.port('client'))
+  client.send(OPEN)
+  await untilWaiting(rig, 1)
+  assert.equal(client.text, '')
+  rig.clock.advance(50)
+  await client.read(/<\/stream:features>/)
+  assert.equal(waiting(rig), 0)
+  load.level = 'normal'
+  const other = await dial(rig.port('client'))
+  await logIn(other, 'romeo')
+}))
+
+test('a connection with TLS from the first byte may wait too', () => withRig(async (rig, load) => {
+  load.level = 'brown-out'
+  const dialling = dialTls(rig.port('client-tls'))
+  await untilWaiting(rig, 1)
+  rig.clock.advance(50)
+  const client = await dialling
+  client.send(OPEN)
+  await client.read(/<\/stream:features>/)
+  client.destroy()
+}))
+
+test('the queue is bounded, and whoever waits too long is refused', () => withRig(async (rig, load) => {
+  load.level = 'brown-out'
+  const first = await dial(rig.port('client'))
+  await untilWaiting(rig, 1)
+  const gone = await dial(rig.port('client'))
+  await untilWaiting(rig, 2)
+  const third = await dial(rig.port('client'))
+  assert.match(await third.closed(), /<resource-constraint /)
+  assert.equal(accepts(rig, 'queue-full'), 1)
+  gone.socket.resetAndDestroy()
+  await untilWaiting(rig, 1)
+  load.level = 'refuse'
+  rig.clock.advance(5_000)
+  assert.match(await first.closed(), /<resource-constraint /)
+  assert.equal(accepts(rig, 'queue-expired'), 1)
+  assert.equal(waiting(rig), 0)
+}))
+
+test('connections that wait are refused when the server stops', async () => {
+  const load = new FakeLoad()
+  const rig = await startRig(configOf(['client'], clearText), { load })
+  load.level = 'brown-out'
+  const client = await dial(rig.port('client'))
+  await untilWaiting(rig, 1)
+  await rig.edge.drain()
+  assert.match(await client.closed(), /<resource-constraint /)
+  await rig.stop()
+})
+
+// ---------------------------------------------------------------------------------------- shares
+
+const messages = (count: number) => Array.from({ length: count }, (_, at) => `<message to='romeo@${HOST}' id='m${at}'/>`)
+const ids = (rig: Rig) => rig.core.stanzas.map(({ stanza }) => stanza.id)
+
+test('a share is the same on every member that is not late, and shrinks to a few elements', () => {
+  assert.deepEqual([0, 20, 40, 160, 100_000].map(shareOf), [64, 64, 32, 8, 4])
+})
+
+test('whoever sends much at once yields after its share, loses nothing and keeps the order', () => withRig(async (rig) => {
+  const client = await juliet(rig)
+  client.send(messages(300).join(''))
+  await rig.core.waitFor('client-stanza', 300)
+  assert.deepEqual(ids(rig), messages(300).map((_, at) => `m${at}`))
+  assert.equal(rig.metrics.value('rollcall_edge_input_shares_total'), 4)
+}))
+
+test('the same over WebSocket', () => withRig(async (rig) => {
+  const socket = new WebSocket(`ws://127.0.0.1:${rig.port('http')}/ws`, ['xmpp'])
+  const texts: string[] = []
+  socket.on('message', (data: Buffer) => texts.push(data.toString()))
+  const until = (pattern: RegExp) => within((async () => {
+    while (!texts.some((text) => pattern.test(text))) await new Promise((resolve) => setImmediate(resolve))
+    texts.length = 0
+  })(), String(pattern))
+  const open = `<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='${HOST}' version='1.0'/>`
+  const say = (text: string) => socket.send(text)
+  await within(new Promise((resolve) => socket.once('open', resolve)), 'open')
+  say(open)
+  await until(/features/)
+  say(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${Buffer.from('\0juliet\0balcony').toString('base64')}</auth>`)
+  await until(/success/)
+  say(open)
+  await until(/features/)
+  say(BIND.replace('<iq', "<iq xmlns='jabber:client'"))
+  await until(/result/)
+  for (const message of messages(300)) say(message.replace('<message', "<message xmlns='jabber:client'"))
+  await rig.core.waitFor('client-stanza', 300)
+  assert.deepEqual(ids(rig), messages(300).map((_, at) => `m${at}`))
+  assert.equal(rig.metrics.value('rollcall_edge_input_shares_total'), 4)
+  socket.terminate()
+}))
+
+test('those who yielded go on in the next turn, in order, with the share that the load then allows', async () => {
+  const load = new FakeLoad()
+  const counts: number[] = []
+  const share = new FairShare(new FlushingClock(), load, { add: (count) => void counts.push(count) })
+  const released: string[] = []
+  for (const name of ['juliet', 'romeo']) share.yielded({ release: () => void released.push(name) })
+  assert.deepEqual([share.size, released.length], [2, 0])
+  load.lag = 80
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual([share.size, share.elementsMax, released], [0, 16, ['juliet', 'romeo']])
+  assert.deepEqual(counts, [1, 1])
+})
