@@ -7,7 +7,7 @@ import type { Account, RollcallProcess } from '../harness.ts'
 import { runProgram } from '../processes.ts'
 
 /** Debian's, which has python3-slixmpp; another Python may come first in PATH. */
-const PYTHON = '/usr/bin/python3'
+export const PYTHON = '/usr/bin/python3'
 const TIMEOUT_MS = 60_000
 const REPORTED_CHARACTERS = 12_000
 

@@ -13,7 +13,7 @@ declare module '@xmpp/client' {
     start(): Promise<{ toString(): string }>
     stop(): Promise<unknown>
     send(element: XmlElement): Promise<void>
-    on(event: 'stanza', listener: (stanza: XmlElement) => void): void
+    on(event: 'nonza' | 'stanza', listener: (stanza: XmlElement) => void): void
     on(event: 'online', listener: (jid: { toString(): string }) => void): void
     on(event: 'error', listener: (error: Error) => void): void
     on(event: 'status', listener: (status: string) => void): void
@@ -24,7 +24,10 @@ declare module '@xmpp/client' {
     /** Of a client over direct TLS: a wrapper. */
     readonly socket: { readonly socket: { destroy(): void } }
     readonly fast: { saveToken(token: FastToken): Promise<void> }
-    readonly streamManagement: { on(event: 'resumed', listener: () => void): void }
+    readonly streamManagement: {
+      on(event: 'resumed', listener: () => void): void
+      on(event: 'ack', listener: (stanza: XmlElement) => void): void
+    }
   }
 
   export interface FastToken {
