@@ -1,0 +1,155 @@
+/**
+ * What a message costs that crosses from one process to another: `node bench/micro/bus-socket.ts [kind] [batch]`.
+ *
+ * Two real processes on the socket bus with the server's codec. The sender sends a batch, lets the turn end, and goes on
+ * while no more than WINDOW batches are unanswered; the receiver answers every ACK_BATCHES batches. CPU is user + system of
+ * both processes per message, and in brackets the share of each; making the message (a stanza's wire string, a stanza) is
+ * measured alone first and taken off the sender's share.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
+import { parseJid } from '@rollcall/jid'
+import type { Jid } from '@rollcall/jid'
+import { recordingLog } from '@rollcall/testing'
+import { Stanza } from '@rollcall/stanza'
+import { createSocketBus } from '../../backends/bus-socket/index.ts'
+import type { SocketBus } from '../../backends/bus-socket/index.ts'
+import { realClock } from '../../backends/bus-socket/testing/fixtures.ts'
+import { serverCodec } from '../../server/protocol/codec.ts'
+import type { ServerMessage } from '../../server/protocol/messages.ts'
+
+const WINDOW = 16
+const ACK_BATCHES = 8
+const BATCHES = [1, 32, 256] as const
+
+const romeo = Array.from({ length: 1000 }, (_, at) => parseJid(`romeo${at}@montague.example/orchard`))
+const juliet = Array.from({ length: 1000 }, (_, at) => parseJid(`juliet${at}@capulet.example`))
+const body = `<body>${'Shall I hear more, or shall I speak at this? '.repeat(3)}</body><request xmlns='urn:xmpp:receipts'/>`
+const children = [
+  { name: 'body', ns: 'jabber:client', start: 0, end: body.indexOf('<request') },
+  { name: 'request', ns: 'urn:xmpp:receipts', start: body.indexOf('<request'), end: body.length },
+]
+const show = '<show>away</show><c xmlns=\'http://jabber.org/protocol/caps\' hash=\'sha-1\' node=\'urn:example\' ver=\'Zm9v\'/>'
+const shown = [
+  { name: 'show', ns: 'jabber:client', start: 0, end: show.indexOf('<c ') },
+  { name: 'c', ns: 'http://jabber.org/protocol/caps', start: show.indexOf('<c '), end: show.length },
+]
+
+let serial = 0
+const pick = (jids: readonly Jid[]): Jid => jids[serial % jids.length]!
+function chat(): Stanza {
+  const id = `id${serial++}`
+  return new Stanza('message', pick(romeo), pick(juliet), 'chat', id, ` type='chat' id='${id}'`, body, children)
+}
+const targets = Array.from({ length: 20 }, (_, at) => juliet.slice(at * 50, at * 50 + 50))
+
+const makers: Record<string, () => ServerMessage> = {
+  deliver: () => ({ kind: 'deliver', conn: serial % 10_000, wire: chat().toWire() }),
+  'client-stanza': () => ({ kind: 'client-stanza', conn: serial % 10_000, stanza: chat() }),
+  'client-stanza, seq': () => ({ kind: 'client-stanza', conn: serial % 10_000, stanza: chat(), seq: serial }),
+  route: () => ({ kind: 'route', stanza: chat() }),
+  'broadcast of 50': () => ({
+    kind: 'broadcast', stanza: new Stanza('presence', pick(romeo), undefined, '', '', '', show, shown), targets: targets[serial++ % 20]!,
+  }),
+}
+
+const start = (memberId: string, directory: string): Promise<SocketBus<ServerMessage>> =>
+  createSocketBus({ memberId, bootId: `${process.pid}`, directory, codec: serverCodec, clock: realClock, log: recordingLog() })
+
+/** The other process: counts, answers, and tells its CPU time when it is asked. */
+async function receiver(directory: string): Promise<void> {
+  const bus = await start('receiver', directory)
+  let seen = 0
+  let ackEvery = 1
+  bus.attach({
+    receive(from) {
+      if (++seen % ackEvery === 0) bus.send(from, { kind: 'deliver', conn: 0, wire: '' })
+    },
+    async answer(_from, message) {
+      if (message.kind !== 'operate') return undefined
+      seen = 0
+      ackEvery = message.request as number
+      const { user, system } = process.cpuUsage()
+      return user + system
+    },
+  })
+  process.on('disconnect', () => process.exit())
+}
+
+const cpuMicroseconds = (): number => {
+  const { user, system } = process.cpuUsage()
+  return user + system
+}
+
+async function measure(bus: SocketBus<ServerMessage>, make: () => ServerMessage, batch: number, count: number): Promise<readonly [number, number]> {
+  const batches = Math.ceil(count / batch / ACK_BATCHES) * ACK_BATCHES
+  const ask = async (): Promise<number> =>
+    (await bus.request('receiver', { kind: 'operate', name: 'cpu', request: ACK_BATCHES * batch }, 10_000)) as number
+  const theirs = await ask()
+  const own = cpuMicroseconds()
+  acked = 0
+  for (let sent = 0; sent < batches; sent++) {
+    while (sent - acked * ACK_BATCHES >= WINDOW) await new Promise<void>(resolve => void (wake = resolve))
+    for (let at = 0; at < batch; at++) bus.send('receiver', make())
+    await turn()
+  }
+  while (acked * ACK_BATCHES < batches) await new Promise<void>(resolve => void (wake = resolve))
+  const ownSpent = cpuMicroseconds() - own
+  const messages = batches * batch
+  return [ownSpent / messages, ((await ask()) - theirs) / messages]
+}
+
+function costOfMaking(make: () => ServerMessage): number {
+  const count = 300_000
+  for (let at = 0; at < count / 10; at++) make()
+  const before = cpuMicroseconds()
+  for (let at = 0; at < count; at++) make()
+  return (cpuMicroseconds() - before) / count
+}
+
+let acked = 0
+let wake = (): void => {}
+
+async function main(): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'rollcall-bus-'))
+  const child = spawn(process.execPath, [import.meta.filename, 'receiver', directory], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  try {
+    const bus = await start('sender', directory)
+    bus.attach({
+      receive() {
+        acked++
+        wake()
+      },
+      answer: async () => undefined,
+    })
+    const endMs = performance.now() + 10_000
+    while (!bus.peers.has('receiver')) {
+      if (performance.now() > endMs) throw new Error('the receiver did not start')
+      await new Promise(resolve => setTimeout(resolve, 10))
+    }
+    const [onlyKind, onlyBatch] = process.argv.slice(2)
+    console.log(`${'µs CPU per message, both processes'.padEnd(36)} batch   total  (sender + receiver)`)
+    for (const [kind, make] of Object.entries(makers)) {
+      if (onlyKind !== undefined && kind !== onlyKind) continue
+      const making = costOfMaking(make)
+      for (const batch of BATCHES) {
+        if (onlyBatch !== undefined && batch !== Number(onlyBatch)) continue
+        const count = (batch === 1 ? 60_000 : 400_000) / (kind.startsWith('broadcast') ? 10 : 1)
+        await measure(bus, make, batch, count / 4)
+        const [own, theirs] = await measure(bus, make, batch, count)
+        const sender = own - making
+        console.log(`${kind.padEnd(36)} ${`${batch}`.padStart(5)}  ${(sender + theirs).toFixed(2).padStart(6)}  (${sender.toFixed(2)} + ${theirs.toFixed(2)})`)
+      }
+    }
+    await bus.close()
+  } finally {
+    child.disconnect()
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+if (process.argv[2] === 'receiver') await receiver(process.argv[3]!)
+else await main()

@@ -1,0 +1,161 @@
+/**
+ * The wire form of the messages between members, for buses that leave the process.
+ *
+ * A message is a letter and what the letter says. The kinds that stanzas and their delivery consist of have letters and
+ * forms of their own (below); every other kind, and every reply, is tagged JSON (`codec-json.ts`). A version that knows no
+ * such letter ignores the message; a hot form never changes its fields: what must carry more gets a new letter. In JSON,
+ * fields that a reader does not know are there and nobody looks at them.
+ *
+ *     D deliver           conn, wire            d the same with the wire of the last one
+ *     P deliver-presence  conn, wire            p the same with the wire of the last one
+ *     A client-answered   mark, conn, wire      C client-stanza     mark, conn, stanza
+ *     N client-nonza      mark, conn, element   S component-stanza  conn, stanza
+ *     R route             mark, stanza          B broadcast         mark, number of targets, targets, stanza
+ *
+ * `mark` is twice `seq` (0 when absent), plus one when `isAgain`.
+ */
+import { parseJidWire } from '@rollcall/jid'
+import type { Jid } from '@rollcall/jid'
+import { literal, varint } from '@rollcall/ports'
+import type { BusCodec, BusDecoder, BusEncoder, WireReader } from '@rollcall/ports'
+import { XmlElement } from '@rollcall/xml'
+import type { XmlNode } from '@rollcall/xml'
+import { fromTaggedJson, toTaggedJson } from './codec-json.ts'
+import { NameReader, NameWriter } from './codec-names.ts'
+import { readStanza, writeStanza } from './codec-stanza.ts'
+import type { Confirmed } from './member-messages.ts'
+import { PROTOCOL_VERSION } from './messages.ts'
+import type { ServerMessage } from './messages.ts'
+
+const LETTER = {
+  deliver: 68, deliverAgain: 100, presence: 80, presenceAgain: 112, answered: 65,
+  client: 67, nonza: 78, component: 83, route: 82, broadcast: 66, json: 74,
+} as const
+
+class Encoder implements BusEncoder<ServerMessage> {
+  readonly #names = new NameWriter()
+  #wire = ''
+
+  message(message: ServerMessage): string {
+    switch (message.kind) {
+      case 'deliver':
+        return message.wire === this.#wire ? 'd' + varint(message.conn) : 'D' + varint(message.conn) + (this.#wire = message.wire)
+      case 'deliver-presence':
+        return message.wire === this.#wire ? 'p' + varint(message.conn) : 'P' + varint(message.conn) + (this.#wire = message.wire)
+      case 'client-stanza':
+        return 'C' + markOf(message) + varint(message.conn) + writeStanza(message.stanza, this.#names)
+      case 'route':
+        return 'R' + markOf(message) + writeStanza(message.stanza, this.#names)
+      case 'broadcast':
+        return 'B' + markOf(message) + targetsOf(message.targets) + writeStanza(message.stanza, this.#names)
+      case 'client-answered':
+        return 'A' + markOf(message) + varint(message.conn) + message.wire
+      case 'client-nonza':
+        return 'N' + markOf(message) + varint(message.conn) + this.#element(message.element)
+      case 'component-stanza':
+        return 'S' + varint(message.conn) + writeStanza(message.stanza, this.#names)
+      default:
+        return 'J' + toTaggedJson(message)
+    }
+  }
+
+  value(value: unknown): string {
+    return toTaggedJson(value)
+  }
+
+  /** Name, number of attributes, attributes, number of children, children: each with what it is, 0 text or 1 element. */
+  #element(element: XmlElement): string {
+    let text = this.#names.write(element.name, element.ns) + varint(element.attributes.size)
+    for (const [key, value] of element.attributes) text += literal(key) + literal(value)
+    text += varint(element.children.length)
+    for (const node of element.children) text += typeof node === 'string' ? varint(0) + literal(node) : varint(1) + this.#element(node)
+    return text
+  }
+}
+
+function markOf({ seq = 0, isAgain }: Confirmed): string {
+  return varint(isAgain ? seq * 2 + 1 : seq * 2)
+}
+
+function targetsOf(targets: readonly Jid[]): string {
+  let text = varint(targets.length)
+  for (const { wire } of targets) text += varint(wire.length) + wire
+  return text
+}
+
+class Decoder implements BusDecoder<ServerMessage> {
+  readonly #names = new NameReader()
+  #wire = ''
+  /** Of the message that is being read. */
+  #seq: number | undefined
+  #isAgain: true | undefined
+
+  message(reader: WireReader): ServerMessage | undefined {
+    switch (reader.code()) {
+      case LETTER.deliver:
+        return { kind: 'deliver', conn: reader.varint(), wire: (this.#wire = reader.rest()) }
+      case LETTER.presence:
+        return { kind: 'deliver-presence', conn: reader.varint(), wire: (this.#wire = reader.rest()) }
+      case LETTER.deliverAgain:
+        return { kind: 'deliver', conn: reader.varint(), wire: this.#wire }
+      case LETTER.presenceAgain:
+        return { kind: 'deliver-presence', conn: reader.varint(), wire: this.#wire }
+      case LETTER.json:
+        return fromTaggedJson(reader.rest()) as ServerMessage
+      case LETTER.client:
+        this.#readMark(reader)
+        return { kind: 'client-stanza', conn: reader.varint(), stanza: readStanza(reader, this.#names), seq: this.#seq, isAgain: this.#isAgain }
+      case LETTER.route:
+        this.#readMark(reader)
+        return { kind: 'route', stanza: readStanza(reader, this.#names), seq: this.#seq, isAgain: this.#isAgain }
+      case LETTER.broadcast:
+        this.#readMark(reader)
+        return this.#broadcast(reader)
+      case LETTER.answered:
+        this.#readMark(reader)
+        return { kind: 'client-answered', conn: reader.varint(), wire: reader.rest(), seq: this.#seq, isAgain: this.#isAgain }
+      case LETTER.nonza:
+        this.#readMark(reader)
+        return { kind: 'client-nonza', conn: reader.varint(), element: this.#element(reader), seq: this.#seq, isAgain: this.#isAgain }
+      case LETTER.component:
+        return { kind: 'component-stanza', conn: reader.varint(), stanza: readStanza(reader, this.#names) }
+      default:
+        return undefined
+    }
+  }
+
+  value(reader: WireReader): unknown {
+    return fromTaggedJson(reader.rest())
+  }
+
+  #readMark(reader: WireReader): void {
+    const mark = reader.varint()
+    this.#seq = mark < 2 ? undefined : Math.floor(mark / 2)
+    this.#isAgain = mark % 2 === 1 ? true : undefined
+  }
+
+  #broadcast(reader: WireReader): ServerMessage {
+    const count = reader.varint()
+    const wires: string[] = []
+    for (let left = count; left > 0; left--) wires.push(reader.take(reader.varint()))
+    // Before the addresses are parsed, which may throw: the names must be read.
+    const stanza = readStanza(reader, this.#names)
+    return { kind: 'broadcast', stanza, targets: wires.map(parseJidWire), seq: this.#seq, isAgain: this.#isAgain }
+  }
+
+  #element(reader: WireReader): XmlElement {
+    const { name, ns } = this.#names.read(reader)
+    const attributes = new Map<string, string>()
+    for (let left = reader.varint(); left > 0; left--) attributes.set(reader.literal(), reader.literal())
+    const children: XmlNode[] = []
+    for (let left = reader.varint(); left > 0; left--) children.push(reader.varint() === 0 ? reader.literal() : this.#element(reader))
+    return new XmlElement(name, ns, attributes, children)
+  }
+}
+
+/** The codec of `ServerMessage`. */
+export const serverCodec: BusCodec<ServerMessage> = {
+  protocolVersion: PROTOCOL_VERSION,
+  encoder: () => new Encoder(),
+  decoder: () => new Decoder(),
+}
