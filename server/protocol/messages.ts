@@ -12,6 +12,7 @@ import type { Jid } from '@rollcall/jid'
 import type { SessionOrigin } from '@rollcall/module-api'
 import type { Stanza } from '@rollcall/stanza'
 import type { Bind2Wish, LoginMessage } from './login-messages.ts'
+import type { Confirmed, MemberMessage, SessionState } from './member-messages.ts'
 import type { XmlElement } from '@rollcall/xml'
 
 export const PROTOCOL_VERSION = 1
@@ -22,7 +23,7 @@ export type ConnId = number
 // ---------------------------------------------------------------------------------------------- edge → core, one-way
 
 /** A stanza from a bound client, `from` stamped by the edge with the session's full JID. */
-export interface ClientStanza {
+export interface ClientStanza extends Confirmed {
   readonly kind: 'client-stanza'
   readonly conn: ConnId
   readonly stanza: Stanza
@@ -31,7 +32,7 @@ export interface ClientStanza {
  * A first-level element of a bound client that is no stanza, such as those of stream management (XEP-0198). In order with
  * the client's stanzas; what answers it is delivered.
  */
-export interface ClientNonza {
+export interface ClientNonza extends Confirmed {
   readonly kind: 'client-nonza'
   readonly conn: ConnId
   readonly element: XmlElement
@@ -40,13 +41,13 @@ export interface ClientNonza {
  * The edge handled a stanza of a bound client itself, and this is what the client is to get: an answer's wire string, or ''.
  * Sent for connections with stream management, whose stanzas are counted in both directions by the core.
  */
-export interface ClientAnswered {
+export interface ClientAnswered extends Confirmed {
   readonly kind: 'client-answered'
   readonly conn: ConnId
   readonly wire: string
 }
 /** The stream ended: by the client's close tag or by a lost connection. */
-export interface ClientClosed {
+export interface ClientClosed extends Confirmed {
   readonly kind: 'client-closed'
   readonly conn: ConnId
   readonly reason: 'closed' | 'lost'
@@ -161,8 +162,8 @@ export interface ResumeSession {
   readonly origin: SessionOrigin
 }
 export type ResumeReply =
-  /** `wire`: `<resumed/>`, to be sent before anything that is delivered. */
-  | { readonly isResumed: true; readonly jid: Jid; readonly wire: string }
+  /** `wire`: `<resumed/>`, to be sent before anything that is delivered; `handled` is its count. */
+  | { readonly isResumed: true; readonly jid: Jid; readonly wire: string; readonly handled: number }
   /** `wire`: `<failed/>`; the client may still bind. */
   | { readonly isResumed: false; readonly wire: string }
   /** The stream is to end with this error. */
@@ -212,12 +213,12 @@ export interface HostInfoChanged {
 // ---------------------------------------------------------------------------------------------- core → core, one-way
 
 /** A stanza for an entity of a shard that the receiver owns. */
-export interface RouteStanza {
+export interface RouteStanza extends Confirmed {
   readonly kind: 'route'
   readonly stanza: Stanza
 }
 /** One stanza for many entities of the receiver's shards; expanded there. */
-export interface RouteBroadcast {
+export interface RouteBroadcast extends Confirmed {
   readonly kind: 'broadcast'
   readonly stanza: Stanza
   readonly targets: readonly Jid[]
@@ -227,6 +228,6 @@ export type EdgeToCore =
   | ClientStanza | ClientNonza | ClientAnswered | ClientClosed | ComponentStanza | ComponentClosed
   | GetHostInfo | GetScramKeys | VerifyPassword | ReportAuth | CheckLockout | UpgradeKeys | CreateAnonymous
   | BindSession | ResumeSession | PreAuthIqMessage | RegisterComponent
-export type CoreToEdge = Deliver | DeliverPresence | CloseStream | HostInfoChanged
+export type CoreToEdge = Deliver | DeliverPresence | CloseStream | HostInfoChanged | SessionState
 export type CoreToCore = RouteStanza | RouteBroadcast
-export type ServerMessage = EdgeToCore | LoginMessage | CoreToEdge | CoreToCore
+export type ServerMessage = EdgeToCore | LoginMessage | CoreToEdge | CoreToCore | MemberMessage

@@ -53,6 +53,13 @@ export class Stanza {
   readonly children: readonly StanzaChild[]
   /** Trace id under which every step of this stanza is logged; '' while it is not traced. Copies inherit it. */
   trace = ''
+  /**
+   * Names a message that travels between members, so that one which is sent again is known again: base64url, random.
+   * '' for all others. Copies inherit it.
+   */
+  stamp = ''
+  /** A member that is gone may have handled it: it has a stamp by which that can be found out. Copies inherit it. */
+  isAgain = false
 
   constructor(
     kind: StanzaKind,
@@ -76,9 +83,7 @@ export class Stanza {
 
   /** The same stanza between other addresses. */
   addressed(from: Jid | undefined, to: Jid | undefined): Stanza {
-    const copy = new Stanza(this.kind, from, to, this.type, this.id, this.attrs, this.content, this.children)
-    copy.trace = this.trace
-    return copy
+    return this.#marked(new Stanza(this.kind, from, to, this.type, this.id, this.attrs, this.content, this.children))
   }
 
   /** The first child of that name and namespace. */
@@ -150,8 +155,13 @@ export class Stanza {
   }
 
   #withContent(content: string, children: readonly StanzaChild[]): Stanza {
-    const copy = new Stanza(this.kind, this.from, this.to, this.type, this.id, this.attrs, content, children)
+    return this.#marked(new Stanza(this.kind, this.from, this.to, this.type, this.id, this.attrs, content, children))
+  }
+
+  #marked(copy: Stanza): Stanza {
     copy.trace = this.trace
+    copy.stamp = this.stamp
+    copy.isAgain = this.isAgain
     return copy
   }
 }

@@ -1,0 +1,149 @@
+/**
+ * Decides who owns what: one per deployment, in the process that supervises the members (ADR 0012).
+ *
+ * It knows who is there, computes the shard map anew when somebody comes or goes, and leads one change at a time. It also
+ * keeps the ledger: sessions whose connection and core are on the same member, so that when it dies somebody knows whose
+ * contacts must be told.
+ */
+import { parseJid } from '@rollcall/jid'
+import type { Bus, Clock, Log, MemberId, Timer } from '@rollcall/ports'
+import type { MapChange } from '../protocol/member-messages.ts'
+import type { ServerMessage } from '../protocol/messages.ts'
+import { shardOf } from '../protocol/placement.ts'
+import { rendezvous } from './shard-table.ts'
+
+export interface CoordinatorPorts {
+  readonly bus: Bus<ServerMessage>
+  readonly clock: Clock
+  readonly log: Log
+  /** A member does not do its part in a change: whoever supervises it ends it, and then calls `leave`. */
+  readonly stuck: (member: MemberId) => void
+  /** A change is over. */
+  readonly active?: (epoch: number, members: readonly MemberId[]) => void
+}
+
+/** A member that takes longer over a change is stuck. */
+export const CHANGE_MS_MAX = 30_000
+/** Sessions in one message. */
+const BURY_BATCH = 200
+
+interface Change {
+  readonly message: MapChange
+  readonly waiting: Set<MemberId>
+  readonly timer: Timer
+}
+
+export class Coordinator {
+  readonly #ports: CoordinatorPorts
+  readonly #live = new Set<MemberId>()
+  readonly #ledger = new Map<MemberId, Map<string, string>>()
+  #epoch = 0
+  #gone: MemberId[] = []
+  #isDue = false
+  #change: Change | undefined
+
+  constructor(ports: CoordinatorPorts) {
+    this.#ports = ports
+  }
+
+  get members(): readonly MemberId[] {
+    return [...this.#live]
+  }
+
+  /** Sessions in the ledger. */
+  get ledgerSize(): number {
+    let size = 0
+    for (const entries of this.#ledger.values()) size += entries.size
+    return size
+  }
+
+  /** A member is there, and reaches all others over the bus. */
+  join(member: MemberId): void {
+    this.#live.add(member)
+    this.#isDue = true
+    this.#next()
+  }
+
+  /** A member died: nothing that it sent is under way any more. */
+  leave(member: MemberId): void {
+    if (!this.#live.delete(member)) return
+    this.#gone.push(member)
+    this.#isDue = true
+    const change = this.#change
+    if (change !== undefined) {
+      for (const other of this.#live) this.#ports.bus.send(other, { kind: 'member-gone', member })
+      change.waiting.delete(member)
+      this.#finishIfReady(change)
+    }
+    this.#next()
+  }
+
+  /** Takes a message; false when it is not for the coordinator. */
+  receive(from: MemberId, message: ServerMessage): boolean {
+    if (message.kind === 'map-ready') {
+      const change = this.#change
+      if (change?.message.epoch !== message.epoch) return true
+      change.waiting.delete(from)
+      this.#finishIfReady(change)
+      return true
+    }
+    if (message.kind !== 'ledger') return false
+    let entries = this.#ledger.get(from)
+    if (entries === undefined) this.#ledger.set(from, entries = new Map())
+    if (message.record === '') entries.delete(message.key)
+    else entries.set(message.key, message.record)
+    return true
+  }
+
+  stop(): void {
+    this.#change?.timer.cancel()
+    this.#change = undefined
+    this.#isDue = false
+  }
+
+  #next(): void {
+    if (!this.#isDue || this.#change !== undefined || this.#live.size === 0) return
+    this.#isDue = false
+    const { bus, clock, log, stuck } = this.#ports
+    const members = [...this.#live]
+    const message: MapChange = { kind: 'map-change', epoch: ++this.#epoch, members, owners: rendezvous(members), gone: this.#gone }
+    this.#gone = []
+    const waiting = new Set(members)
+    const timer = clock.after(CHANGE_MS_MAX, () => {
+      log.error('members-stuck', { epoch: message.epoch, members: [...waiting] })
+      for (const member of [...waiting]) stuck(member)
+    })
+    this.#change = { message, waiting, timer }
+    log.info('shard-map', { epoch: message.epoch, members, gone: message.gone })
+    for (const member of members) bus.send(member, message)
+  }
+
+  #finishIfReady(change: Change): void {
+    if (change.waiting.size > 0) return
+    const { active, bus } = this.#ports
+    const { epoch, gone, members } = change.message
+    change.timer.cancel()
+    for (const member of gone) this.#bury(member, change.message)
+    for (const member of members) if (this.#live.has(member)) bus.send(member, { kind: 'map-active', epoch })
+    this.#change = undefined
+    active?.(epoch, members)
+    this.#next()
+  }
+
+  /** Hands what the dead member alone knew to those who tell contacts. */
+  #bury(dead: MemberId, { members, owners }: MapChange): void {
+    const byOwner = new Map<MemberId, { key: string; record: string }[]>()
+    for (const [key, record] of this.#ledger.get(dead) ?? []) {
+      const owner = members[owners[shardOf(parseJid(key))] as number] as MemberId
+      const list = byOwner.get(owner)
+      if (list === undefined) byOwner.set(owner, [{ key, record }])
+      else list.push({ key, record })
+    }
+    this.#ledger.delete(dead)
+    for (const [owner, sessions] of byOwner) {
+      for (let i = 0; i < sessions.length; i += BURY_BATCH) {
+        this.#ports.bus.send(owner, { kind: 'bury', sessions: sessions.slice(i, i + BURY_BATCH) })
+      }
+    }
+  }
+}

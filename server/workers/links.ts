@@ -1,0 +1,307 @@
+/**
+ * Safe and ordered delivery between members: the `Carrier` of a member that has others beside it (ADR 0012).
+ *
+ * The bus is FIFO but forgets what a dead member had not read. So whatever is for an entity is kept here until the other
+ * member says that it is handled, and durable where it must be. When a member dies, what it had not confirmed goes, in order
+ * and before anything newer, to those who own its shards now, marked as sent again: whoever stores messages finds by their
+ * stamp those that the dead member had stored.
+ *
+ * While a shard moves, what is for it waits in one list for all shards: few shards move at a time, and not for long.
+ *
+ * Confirmations go out two turns after what they confirm was handled, once for all of a turn: what handling gave to other
+ * members has been written by then, so that a member which dies has either confirmed nothing, or left nothing behind.
+ */
+import type { Jid } from '@rollcall/jid'
+import { BusError } from '@rollcall/ports'
+import type { Bus, Clock, Log, MemberId, Metrics, Random } from '@rollcall/ports'
+import type { Stanza } from '@rollcall/stanza'
+import type { Confirmed } from '../protocol/member-messages.ts'
+import type { RouteBroadcast, RouteStanza, ServerMessage } from '../protocol/messages.ts'
+import type { Carrier, FromClient } from '../protocol/placement.ts'
+import { Confirmations, Outbox } from './outbox.ts'
+import type { Letter } from './outbox.ts'
+import type { ShardTable } from './shard-table.ts'
+
+/** A message that is confirmed. */
+export type ConfirmedMessage = FromClient | RouteStanza | RouteBroadcast
+
+export interface LinksPorts {
+  readonly bus: Bus<ServerMessage>
+  readonly table: ShardTable
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly metrics: Metrics
+  /** Handles a message; the promise settles when what it says is safe. */
+  readonly handle: (from: MemberId, message: ConfirmedMessage) => void | Promise<void>
+  /** Delivers to accounts that have just come here, past the shard table. */
+  readonly deliver: (stanza: Stanza) => void | Promise<void>
+  readonly expand: (stanza: Stanza, targets: readonly Jid[]) => void
+  /** A request whose receiver died: whether it was carried out nobody knows. */
+  readonly giveUp: (request: Stanza) => void
+  /** Stops or resumes reading clients. */
+  readonly setReadsHeld: (isHeld: boolean) => void
+  /** Whether a client's message is to be sent to the successor of its core. */
+  readonly mayResend: (message: FromClient, connection: object) => boolean
+}
+
+/** Letters to one member at which clients are not read any more, and at which they are read again. */
+const OUTBOX_HIGH = 100_000
+const OUTBOX_LOW = 50_000
+
+interface Arrivals {
+  readonly confirmations: Confirmations
+  /** Came while a message that was sent again is looked up; undefined when none is. */
+  waiting: ConfirmedMessage[] | undefined
+  isDue: boolean
+}
+
+export class Links implements Carrier {
+  readonly #ports: LinksPorts
+  readonly #outboxes = new Map<MemberId, Outbox>()
+  readonly #arrivals = new Map<MemberId, Arrivals>()
+  readonly #resent
+  #parked: Letter[] = []
+  #due: MemberId[] = []
+  #isHeld = false
+  #moved = Promise.withResolvers<void>()
+  others: readonly MemberId[] = []
+
+  constructor(ports: LinksPorts) {
+    this.#ports = ports
+    const { metrics } = ports
+    this.#resent = metrics.counter('rollcall_members_resent_total', 'Messages to members that died, sent to their successors.')
+    metrics.observedGauge('rollcall_members_unconfirmed', 'Messages to other members that are not confirmed.', () => this.#size())
+    metrics.observedGauge('rollcall_members_parked', 'Messages that wait for shards on the move.', () => this.#parked.length)
+  }
+
+  // ------------------------------------------------------------------------------------ sending (Carrier)
+
+  route(stanza: Stanza): Promise<void> {
+    if (stanza.kind === 'message' && stanza.stamp === '') stanza.stamp = this.#ports.random.id()
+    return new Promise((done) => this.#post({ kind: 'route', stanza, done, isAgain: false }, stanza.to as Jid))
+  }
+
+  broadcast(stanza: Stanza, targets: readonly Jid[]): void {
+    this.#spread({ kind: 'broadcast', stanza, targets, isAgain: false })
+  }
+
+  fromClient(core: MemberId, client: Jid, message: FromClient, connection: object): void {
+    if (message.kind === 'client-stanza' && message.stanza.kind === 'message') message.stanza.stamp = this.#ports.random.id()
+    const letter: Letter = { kind: 'client', client, message, connection, isAgain: false }
+    if (this.#ports.table.isMoving(client)) this.#parked.push(letter)
+    else this.#send(core, letter)
+  }
+
+  async request(entity: Jid, message: ServerMessage, timeoutMs: number): Promise<unknown> {
+    const { bus, clock, table } = this.#ports
+    const endMs = clock.monotonic() + timeoutMs
+    const { epoch } = table
+    if (table.isMoving(entity)) await this.#moveOver(timeoutMs)
+    try {
+      return await bus.request(table.memberOf(entity), message, Math.max(1, endMs - clock.monotonic()))
+    } catch (error) {
+      if (!(error instanceof BusError) || error.code !== 'no-responder' || clock.monotonic() >= endMs) throw error
+      if (table.epoch === epoch || table.isMoving(entity)) await this.#moveOver(endMs - clock.monotonic())
+      return await bus.request(table.memberOf(entity), message, Math.max(1, endMs - clock.monotonic()))
+    }
+  }
+
+  #post(letter: Letter, entity: Jid): void {
+    const { table } = this.#ports
+    if (table.isMoving(entity)) this.#parked.push(letter)
+    else this.#send(table.memberOf(entity), letter)
+  }
+
+  /** One letter per member that owns some of the targets. */
+  #spread(letter: Letter & { readonly kind: 'broadcast' }): void {
+    const { table } = this.#ports
+    const byMember = new Map<MemberId, Jid[]>()
+    const moving: Jid[] = []
+    for (const target of letter.targets) {
+      if (table.isMoving(target)) {
+        moving.push(target)
+        continue
+      }
+      const member = table.memberOf(target)
+      const list = byMember.get(member)
+      if (list === undefined) byMember.set(member, [target])
+      else list.push(target)
+    }
+    if (moving.length > 0) this.#parked.push({ ...letter, targets: moving })
+    for (const [member, targets] of byMember) this.#send(member, { ...letter, targets })
+  }
+
+  #send(to: MemberId, letter: Letter): void {
+    let outbox = this.#outboxes.get(to)
+    if (outbox === undefined) this.#outboxes.set(to, outbox = new Outbox())
+    const seq = outbox.push(letter)
+    const again: Pick<Confirmed, 'isAgain'> = letter.isAgain ? { isAgain: true } : {}
+    const { bus } = this.#ports
+    if (letter.kind === 'route') bus.send(to, { kind: 'route', stanza: letter.stanza, seq, ...again })
+    else if (letter.kind === 'broadcast') bus.send(to, { kind: 'broadcast', stanza: letter.stanza, targets: letter.targets, seq, ...again })
+    else bus.send(to, { ...letter.message, seq, ...again })
+    if (outbox.size >= OUTBOX_HIGH) this.#hold(true)
+  }
+
+  #hold(isHeld: boolean): void {
+    if (this.#isHeld === isHeld) return
+    this.#isHeld = isHeld
+    this.#ports.log.warn('members-congested', { isHeld })
+    this.#ports.setReadsHeld(isHeld)
+  }
+
+  #size(): number {
+    let size = 0
+    for (const outbox of this.#outboxes.values()) size += outbox.size
+    return size
+  }
+
+  // ------------------------------------------------------------------------------------ receiving
+
+  /** The other member confirms. */
+  confirmed(from: MemberId, seq: number): void {
+    this.#outboxes.get(from)?.confirm(seq)
+    if (this.#isHeld && this.#size() < OUTBOX_LOW) this.#hold(false)
+  }
+
+  /** A message that wants to be confirmed. */
+  arrived(from: MemberId, message: ConfirmedMessage): void {
+    let arrivals = this.#arrivals.get(from)
+    if (arrivals === undefined) this.#arrivals.set(from, arrivals = this.#newArrivals(from))
+    if (arrivals.waiting !== undefined) arrivals.waiting.push(message)
+    else this.#take(from, arrivals, message)
+  }
+
+  #newArrivals(from: MemberId): Arrivals {
+    const arrivals: Arrivals = {
+      confirmations: new Confirmations(() => {
+        if (arrivals.isDue) return
+        arrivals.isDue = true
+        if (this.#due.push(from) === 1) this.#ports.clock.soon(this.#confirmSoon)
+      }),
+      waiting: undefined,
+      isDue: false,
+    }
+    return arrivals
+  }
+
+  #take(from: MemberId, arrivals: Arrivals, message: ConfirmedMessage): void {
+    if (message.seq !== arrivals.confirmations.received + 1) {
+      // Nothing after a gap is confirmed: whoever sent it keeps it, and tells nobody that it is safe.
+      this.#ports.log.error('member-message-missing', { from, seq: message.seq, expected: arrivals.confirmations.received + 1 })
+      return
+    }
+    const work = this.#ports.handle(from, message)
+    arrivals.confirmations.add(work)
+    if (work === undefined || message.isAgain !== true) return
+    // It may be a while until it is known whether it is new; nothing of its sender may overtake it.
+    arrivals.waiting = []
+    const goOn = () => {
+      const waiting = arrivals.waiting ?? []
+      arrivals.waiting = undefined
+      for (const next of waiting) this.arrived(from, next)
+    }
+    work.then(goOn, goOn)
+  }
+
+  readonly #confirmSoon = (): void => this.#ports.clock.soon(this.#confirm)
+
+  readonly #confirm = (): void => {
+    const due = this.#due
+    this.#due = []
+    for (const from of due) {
+      const arrivals = this.#arrivals.get(from)
+      if (arrivals === undefined) continue
+      arrivals.isDue = false
+      this.#ports.bus.send(from, { kind: 'safe', seq: arrivals.confirmations.safe })
+    }
+  }
+
+  // ------------------------------------------------------------------------------------ moves
+
+  /** A member died: what it did not confirm waits for its successors. To be called once its shards are on the move. */
+  gone(member: MemberId): void {
+    const letters = this.#outboxes.get(member)?.letters() ?? []
+    this.#outboxes.delete(member)
+    this.#arrivals.delete(member)
+    const kept = letters.filter((letter) => this.#isWanted(letter))
+    for (const letter of kept) {
+      letter.isAgain = true
+      if (letter.kind !== 'client') letter.stanza.isAgain = true
+      else if (letter.message.kind === 'client-stanza') letter.message.stanza.isAgain = true
+    }
+    // Older than everything that waits for the same shards.
+    this.#parked = [...kept, ...this.#parked]
+    this.#resent.add(kept.length)
+    if (this.#isHeld && this.#size() < OUTBOX_LOW) this.#hold(false)
+  }
+
+  /** How many stanzas of each connection the member has not confirmed. */
+  unconfirmed(member: MemberId): Map<object, number> {
+    const counts = new Map<object, number>()
+    for (const letter of this.#outboxes.get(member)?.letters() ?? []) {
+      if (letter.kind !== 'client') continue
+      const isStanza = letter.message.kind === 'client-stanza' || letter.message.kind === 'client-answered'
+      counts.set(letter.connection, (counts.get(letter.connection) ?? 0) + (isStanza ? 1 : 0))
+    }
+    return counts
+  }
+
+  #isWanted(letter: Letter): boolean {
+    if (letter.kind === 'client') return this.#ports.mayResend(letter.message, letter.connection)
+    if (letter.kind === 'broadcast' || letter.stanza.kind !== 'iq' || letter.stanza.type !== 'set') return true
+    // A request that changes something must not be made twice.
+    this.#ports.giveUp(letter.stanza)
+    letter.done()
+    return false
+  }
+
+  /** Sends on what waited, in order; the table has the new owners, and shows the shards as moving until this is done. */
+  async release(): Promise<void> {
+    while (this.#parked.length > 0) {
+      const letters = this.#parked
+      this.#parked = []
+      for (const letter of letters) {
+        const work = this.#forward(letter)
+        if (letter.isAgain) await work
+      }
+    }
+  }
+
+  /** To be called when the shards are not moving any more. */
+  moved(): void {
+    this.#moved.resolve()
+    this.#moved = Promise.withResolvers<void>()
+  }
+
+  #forward(letter: Letter): void | Promise<void> {
+    const { bus, deliver, expand, handle, table } = this.#ports
+    if (letter.kind === 'broadcast') {
+      const here = letter.targets.filter((target) => table.memberOf(target) === bus.memberId)
+      if (here.length > 0) expand(letter.stanza, here)
+      for (const target of letter.targets) {
+        const member = table.memberOf(target)
+        if (member !== bus.memberId) this.#send(member, { ...letter, targets: [target] })
+      }
+      return
+    }
+    const owner = table.memberOf(letter.kind === 'client' ? letter.client : letter.stanza.to as Jid)
+    if (owner !== bus.memberId) return this.#send(owner, letter)
+    if (letter.kind === 'client') return handle(bus.memberId, letter.message)
+    const work = deliver(letter.stanza)
+    if (work === undefined) letter.done()
+    else work.then(letter.done, letter.done)
+    return work
+  }
+
+  async #moveOver(timeoutMs: number): Promise<void> {
+    const { promise: over, reject } = Promise.withResolvers<never>()
+    const timer = this.#ports.clock.after(timeoutMs, () => reject(new BusError('timeout', 'the shard is on the move')))
+    try {
+      await Promise.race([this.#moved.promise, over])
+    } finally {
+      timer.cancel()
+    }
+  }
+}
