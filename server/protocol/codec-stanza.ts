@@ -1,7 +1,7 @@
 /**
  * A stanza as wire text: its two wire strings as they are, the index of its children, and its addresses.
  *
- *     flags, type, children (name, start, length)*, [from], [to], [trace], id, length of attrs, attrs content
+ *     flags, type, children (name, start, length)*, [from], [to], [trace], [stamp], id, length of attrs, attrs content
  *
  * Neither side scans XML. Addresses are parsed through the cache of `@rollcall/jid`, so the usual one costs a look-up. The
  * id is a place in `attrs`, where it nearly always stands as it is. Names come first because they change the table of
@@ -20,6 +20,7 @@ const HAS_FROM = 4
 const HAS_TO = 8
 const HAS_TRACE = 16
 const HAS_LITERAL_ID = 32
+const HAS_STAMP = 64
 
 /** Part of the format: 0 stands for any other type, which is then spelt out. */
 const TYPES = [
@@ -31,7 +32,7 @@ const typeCodes = new Map<string | undefined, string>(TYPES.map((type, code) => 
 const noChildren: readonly StanzaChild[] = []
 
 export function writeStanza(stanza: Stanza, names: NameWriter): string {
-  const { kind, from, to, type, id, attrs, content, children, trace } = stanza
+  const { kind, from, to, type, id, attrs, content, children, stamp, trace } = stanza
   const idAt = id === '' ? -1 : attrs.indexOf(id)
   const hasLiteralId = id !== '' && idAt < 0
   let flags = kind === 'message' ? 0 : kind === 'presence' ? 1 : 2
@@ -39,11 +40,13 @@ export function writeStanza(stanza: Stanza, names: NameWriter): string {
   if (to !== undefined) flags |= HAS_TO
   if (trace !== '') flags |= HAS_TRACE
   if (hasLiteralId) flags |= HAS_LITERAL_ID
+  if (stamp !== '') flags |= HAS_STAMP
   let head = varint(flags) + (typeCodes.get(type) ?? varint(0) + literal(type)) + varint(children.length)
   for (const { name, ns, start, end } of children) head += names.write(name, ns) + varint(start) + varint(end - start)
   if (from !== undefined) head += varint(from.wire.length) + from.wire
   if (to !== undefined) head += varint(to.wire.length) + to.wire
   if (trace !== '') head += literal(trace)
+  if (stamp !== '') head += literal(stamp)
   if (hasLiteralId) head += literal(id)
   else if (id === '') head += varint(0)
   else head += varint(id.length) + varint(idAt)
@@ -60,6 +63,7 @@ export function readStanza(reader: WireReader, names: NameReader): Stanza {
   const from = (flags & HAS_FROM) === 0 ? undefined : parseJidWire(reader.take(reader.varint()))
   const to = (flags & HAS_TO) === 0 ? undefined : parseJidWire(reader.take(reader.varint()))
   const trace = (flags & HAS_TRACE) === 0 ? '' : reader.literal()
+  const stamp = (flags & HAS_STAMP) === 0 ? '' : reader.literal()
   const literalId = (flags & HAS_LITERAL_ID) === 0 ? undefined : reader.literal()
   const idLength = literalId === undefined ? reader.varint() : 0
   const idAt = idLength === 0 ? 0 : reader.varint()
@@ -69,6 +73,7 @@ export function readStanza(reader: WireReader, names: NameReader): Stanza {
   const id = literalId ?? attrs.substring(idAt, idAt + idLength)
   const stanza = new Stanza(kind, from, to, type, id, attrs, wire.substring(attrsLength), children)
   if (trace !== '') stanza.trace = trace
+  if (stamp !== '') stanza.stamp = stamp
   return stanza
 }
 
