@@ -42,7 +42,7 @@ function objectToPlain(value: object): Plain {
   if (value instanceof Jid) return { $jid: value.toString() }
   if (value instanceof Uint8Array) return { $b: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') }
   if (value instanceof XmlElement) return { $x: elementToPlain(value) }
-  if (value instanceof Stanza) return { $s: [encodeStanza(value), value.trace] }
+  if (value instanceof Stanza) return { $s: [encodeStanza(value), value.trace, value.stamp] }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) throw new TypeError(`a ${value.constructor.name} cannot travel`)
   const entries = Object.entries(value).filter(([, item]) => item !== undefined).map(([key, item]): [string, Plain] => [key, toPlain(item)])
@@ -77,9 +77,10 @@ function fromTagged(tag: string, value: Plain): unknown {
     case '$x':
       return elementFromPlain(value as readonly Plain[])
     case '$s': {
-      const [record, trace] = value as unknown as [StanzaRecord, string]
+      const [record, trace, stamp] = value as unknown as [StanzaRecord, string, string]
       const stanza = decodeStanza(record)
       stanza.trace = trace
+      stanza.stamp = stamp
       return stanza
     }
     case '$o':
