@@ -47,95 +47,116 @@ export interface Place {
   readonly relay: Relay
 }
 
+/** What was said until now, and by whom. */
+class Conversation {
+  readonly #server: RollcallProcess
+  readonly #client: ChatClient
+  readonly #texts: string[] = []
+  /** What may stand there twice. */
+  readonly #repeated = new Set<string>()
+
+  constructor(server: RollcallProcess, client: ChatClient) {
+    this.#server = server
+    this.#client = client
+  }
+
+  /** Romeo writes; resolves when the server has acknowledged it. */
+  async romeoSays(count: number): Promise<void> {
+    await sendAll(this.#server, romeo, 'juliet', Array.from({ length: count }, () => this.#add('Romeo')))
+  }
+
+  /** The same of Juliet, on a client that is not the one under test. */
+  async julietSaysElsewhere(): Promise<void> {
+    await sendAll(this.#server, juliet, 'romeo', [this.#add('Juliet elsewhere')])
+  }
+
+  async clientSays(): Promise<void> {
+    await this.#client.say(this.#add('Juliet'))
+  }
+
+  async killServer(): Promise<void> {
+    await this.#server.kill()
+    if (!this.#client.asksArchive) for (const text of this.#texts.slice(-REPEATED_MAX)) this.#repeated.add(text)
+  }
+
+  async isShown(): Promise<void> {
+    const deadline = Date.now() + SHOWN_TIMEOUT_MS
+    while ((await this.#shown()).length < this.#texts.length && Date.now() < deadline) await sleep(POLL_MS)
+    await sleep(QUIET_MS)
+    assert.deepEqual(await this.#shown(), this.#texts)
+  }
+
+  async #shown(): Promise<readonly string[]> {
+    const texts = await this.#client.shown()
+    return texts.filter((text, index) => !this.#repeated.has(text) || texts.indexOf(text) === index)
+  }
+
+  #add(speaker: string): string {
+    const text = `${speaker} ${this.#texts.length + 1}.`
+    this.#texts.push(text)
+    return text
+  }
+}
+
 /** Tells it as a suite. `makeClient` is called in the body of `describe`. */
 export function tellStory(title: string, port: keyof Ports, makeClient: (place: Place) => ChatClient): void {
   describe(`${title}: no gap in what it shows`, { timeout: 300_000 }, () => {
     const server = useServer({ accounts: [romeo, juliet] })
     const relay = useRelay(() => server.ports[port])
     const client = makeClient({ server, relay })
-    const conversation: string[] = []
-
-    /** Romeo writes; resolves when the server has acknowledged it. */
-    const romeoSays = async (count: number) => {
-      const texts = Array.from({ length: count }, (_, index) => `Romeo ${conversation.length + index + 1}.`)
-      conversation.push(...texts)
-      await sendAll(server, romeo, 'juliet', texts)
-    }
-    const julietSaysElsewhere = async () => {
-      const text = `Juliet elsewhere ${conversation.length + 1}.`
-      conversation.push(text)
-      await sendAll(server, juliet, 'romeo', [text])
-    }
-    const clientSays = async () => {
-      const text = `Juliet ${conversation.length + 1}.`
-      conversation.push(text)
-      await client.say(text)
-    }
-    /** Some of these may stand there twice. */
-    const repeated: string[] = []
-    const shownOnce = async () => (await client.shown()).filter((text, index, all) => !repeated.includes(text) || all.indexOf(text) === index)
-    const clientShowsAll = async () => {
-      const deadline = Date.now() + SHOWN_TIMEOUT_MS
-      while ((await shownOnce()).length < conversation.length && Date.now() < deadline) await sleep(POLL_MS)
-      await sleep(QUIET_MS)
-      assert.deepEqual(await shownOnce(), conversation)
-    }
-    const killServer = async () => {
-      await server.kill()
-      if (!client.asksArchive) repeated.push(...conversation.slice(-REPEATED_MAX))
-    }
+    const conversation = new Conversation(server, client)
 
     it('shows what is said while it is online, by all sides', async () => {
       await client.logIn()
-      await romeoSays(3)
-      await clientShowsAll()
-      await clientSays()
-      await julietSaysElsewhere()
-      await romeoSays(1)
-      await clientShowsAll()
+      await conversation.romeoSays(3)
+      await conversation.isShown()
+      await conversation.clientSays()
+      await conversation.julietSaysElsewhere()
+      await conversation.romeoSays(1)
+      await conversation.isShown()
     })
 
     it('resumes after its connection was lost, and shows what was said meanwhile (XEP-0198)', async () => {
       const resumed = await resumptions(server)
       relay.cut()
-      await romeoSays(4)
-      await julietSaysElsewhere()
-      await romeoSays(1)
+      await conversation.romeoSays(4)
+      await conversation.julietSaysElsewhere()
+      await conversation.romeoSays(1)
       relay.restore()
-      await clientShowsAll()
+      await conversation.isShown()
       assert.equal(await resumptions(server), resumed + 1)
-      await clientSays()
-      await romeoSays(2)
-      await clientShowsAll()
+      await conversation.clientSays()
+      await conversation.romeoSays(2)
+      await conversation.isShown()
     })
 
-    it('catches up after the server was killed and started again: with what it had, what it missed, and what came before it was back', async () => {
-      await romeoSays(3)
-      await killServer()
+    it('catches up after the server was killed and started again: what it had, what it missed, what is said before it is back', async () => {
+      await conversation.romeoSays(3)
+      await conversation.killServer()
       relay.cut()
       await server.start()
-      await romeoSays(4)
-      if (client.asksArchive) await julietSaysElsewhere()
-      await romeoSays(1)
+      await conversation.romeoSays(4)
+      if (client.asksArchive) await conversation.julietSaysElsewhere()
+      await conversation.romeoSays(1)
       relay.restore()
-      await clientShowsAll()
-      await clientSays()
-      await romeoSays(2)
-      await clientShowsAll()
+      await conversation.isShown()
+      await conversation.clientSays()
+      await conversation.romeoSays(2)
+      await conversation.isShown()
     })
 
     it('catches up after the server was killed while the client was away with its session', async () => {
       relay.cut()
-      await romeoSays(3)
-      if (client.asksArchive) await julietSaysElsewhere()
-      await killServer()
+      await conversation.romeoSays(3)
+      if (client.asksArchive) await conversation.julietSaysElsewhere()
+      await conversation.killServer()
       await server.start()
-      await romeoSays(2)
+      await conversation.romeoSays(2)
       relay.restore()
-      await clientShowsAll()
-      await clientSays()
-      await romeoSays(1)
-      await clientShowsAll()
+      await conversation.isShown()
+      await conversation.clientSays()
+      await conversation.romeoSays(1)
+      await conversation.isShown()
     })
   })
 }

@@ -131,6 +131,50 @@ describe('client state', () => {
     await juliet.receivesNothing()
   })
 
+  it('§5.2 a stream that is resumed begins active: what was kept comes, then all at once', async () => {
+    juliet.send(`<enable xmlns='urn:xmpp:sm:3' resume='true'/>`)
+    const previousId = (await juliet.next()).attribute('id') ?? ''
+    juliet.send(INACTIVE)
+    remote.send(state('orchard', '<show>away</show>'))
+    await juliet.receivesNothing()
+    await host.disconnect(juliet, 'lost')
+    remote.send(state('orchard', '<show>dnd</show>'))
+    await host.settle()
+    juliet = await host.resume('juliet', { previousId, handled: 0 })
+    await juliet.receives(`<resumed xmlns='urn:xmpp:sm:3' previd='${previousId}' h='0'/>`, state('orchard', '<show>dnd</show>'))
+    remote.send(state('orchard', '<show>xa</show>'))
+    await juliet.receives(state('orchard', '<show>xa</show>'))
+  })
+
+  it('XEP-0386: a client may be inactive from the first moment on', async () => {
+    assert.ok((await host.bind2Features()).includes('urn:xmpp:csi:0'))
+    const [phone] = await host.bind2('juliet', { requests: [INACTIVE] })
+    phone.send('<presence/>')
+    await host.settle()
+    phone.clear()
+    remote.send(state('orchard', '<show>away</show>'))
+    await phone.receivesNothing()
+    remote.send(message('<body>But soft!</body>').replace(`${JULIET}/balcony`, JULIET))
+    const senders = (await phone.all()).map((stanza) => `${stanza.name} ${stanza.attribute('from')}`)
+    assert.deepEqual(senders, [`presence ${JULIET}/balcony`, `presence ${ROMEO}/orchard`, `message ${ROMEO}/orchard`])
+    const [other] = await host.bind2('juliet', { requests: [ACTIVE] })
+    other.send('<presence/>')
+    await host.settle()
+    other.clear()
+    remote.send(state('orchard', ''))
+    assert.deepEqual((await other.all()).map(({ name }) => name), ['presence'])
+  })
+
+  it('XEP-0319: the time since when a contact is idle is part of its presence', async () => {
+    const idle = `<show>away</show><idle xmlns='urn:xmpp:idle:1' since='1969-07-21T02:56:15Z'/>`
+    remote.send(state('orchard', idle))
+    await juliet.receives(state('orchard', idle))
+    juliet.send(INACTIVE)
+    remote.send(state('orchard', idle.replace('02', '03')))
+    juliet.send(ACTIVE)
+    await juliet.receives(state('orchard', idle.replace('02', '03')))
+  })
+
   it('what was kept is sent before the session moves to another member', async () => {
     juliet.send(INACTIVE)
     remote.send(state('orchard', ''))
