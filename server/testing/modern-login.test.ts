@@ -9,6 +9,7 @@ import { createLocalBus } from '../../backends/bus-local/index.ts'
 import { MemoryStorage } from '../../backends/storage-memory/index.ts'
 import carbons from '../../modules/carbons/module.ts'
 import clientAccess from '../../modules/client-access/module.ts'
+import csi from '../../modules/csi/module.ts'
 import { defaultAuthConfig } from '../core/auth/index.ts'
 import { defaultCoreLimits } from '../core/config.ts'
 import { tinyPresence } from '../core/testing/tiny-modules.ts'
@@ -39,7 +40,7 @@ before(async () => {
     edgeConfig: configOf(['client-tls']),
     coreConfig: { hosts: [HOST], admins: [], contacts: {}, limits: defaultCoreLimits, modules: {} },
     authConfig: { ...defaultAuthConfig, hosts, anonymousHosts: new Set(), iterations: { 'SHA-1': 4096, 'SHA-256': 4096, 'SHA-512': 4096 } },
-    software: { name: 'Rollcall', version: '0.0.0-test' }, modules: [carbons, clientAccess, tinyPresence], routes: [],
+    software: { name: 'Rollcall', version: '0.0.0-test' }, modules: [carbons, clientAccess, csi, tinyPresence], routes: [],
     bus: createLocalBus({ clock, log }).member('verona-1'), storage, clock, random: new SeededRandom(3),
     crypto: nodeCrypto, hasher: nodeHasher, log, metrics: recordingMetrics(), control: { shutdown: () => {}, reload: () => Promise.resolve() },
   })
@@ -112,7 +113,7 @@ describe('XEP-0388: features and logins', () => {
     const [client, features] = await connected()
     const feature = /<authentication xmlns='urn:xmpp:sasl:2'>.*<\/authentication>/.exec(features)?.[0] ?? ''
     assert.match(feature, /<mechanism>SCRAM-SHA-256-PLUS<\/mechanism>/)
-    assert.match(feature, /<bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:carbons:2'\/><feature var='urn:xmpp:sm:3'\/><\/inline>/)
+    assert.match(feature, /<bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:carbons:2'\/><feature var='urn:xmpp:csi:0'\/><feature var='urn:xmpp:sm:3'\/><\/inline>/)
     assert.match(feature, /<\/bind><sm xmlns='urn:xmpp:sm:3'\/>/)
     assert.match(feature, /<fast xmlns='urn:xmpp:fast:0'><mechanism>HT-SHA-256-EXPR<\/mechanism>.*<mechanism>HT-SHA-256-NONE<\/mechanism><\/fast>/)
     assert.match(feature, /<upgrade xmlns='urn:xmpp:sasl:upgrade:0'>UPGR-SCRAM-SHA-512<\/upgrade>/)
@@ -296,6 +297,73 @@ describe('XEP-0386, XEP-0198: bound and resumed inline', () => {
     assert.equal(valueOf(await second.read(FEATURES), /<authorization-identifier>([^<]+)</), jid)
     assert.match(await first.read(/<\/stream:stream>/), /<conflict /)
     second.destroy()
+  })
+})
+
+describe('round trips from TLS to a session that is online, counted', () => {
+  const session = `<bind xmlns='urn:xmpp:bind:0'><tag>Lute</tag><enable xmlns='urn:xmpp:sm:3' resume='true'/>`
+    + "<enable xmlns='urn:xmpp:carbons:2'/><inactive xmlns='urn:xmpp:csi:0'/></bind>"
+
+  /** Counts how often the client had to wait for the server before it could go on. */
+  class Traveller {
+    readonly client: RawClient
+    trips = 0
+    #hasSent = false
+
+    constructor(client: RawClient) {
+      this.client = client
+    }
+
+    say(text: string): this {
+      this.client.send(text)
+      this.#hasSent = true
+      return this
+    }
+
+    async hear(pattern: RegExp): Promise<string> {
+      const text = await this.client.read(pattern)
+      if (this.#hasSent) this.trips++
+      this.#hasSent = false
+      return text
+    }
+  }
+  const arrive = async () => new Traveller(await dialTls(port()))
+
+  /** Header and login in one go, as a client that was here before does. */
+  function pipelined(traveller: Traveller, token: string, version: string, inline: string): Traveller {
+    const known = `${agent()}<fast xmlns='urn:xmpp:fast:0'/><config-version xmlns='urn:xmpp:iap:0' scheme='opaque' value='${version}'/>`
+    return traveller.say(open('juliet') + authenticate('HT-SHA-256-EXPR', tokenMessage(traveller.client, token), known + inline))
+  }
+
+  test('five as RFC 6120 and XEP-0198 have it', async () => {
+    const old = await arrive()
+    await old.say(open()).hear(FEATURES)
+    await old.say(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${base64(`\0juliet\0${PASSWORD}`)}</auth>`).hear(/<success[^>]*>/)
+    await old.say(open()).hear(FEATURES)
+    await old.say("<iq type='set' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>").hear(/<\/iq>/)
+    await old.say("<enable xmlns='urn:xmpp:sm:3' resume='true'/>").hear(/<enabled [^>]*>/)
+    assert.equal(old.trips, 5)
+    old.client.destroy()
+  })
+
+  test('two the first time, with SASL2 and Bind 2; after that one, resumed or bound anew with everything turned on', async () => {
+    const first = await arrive()
+    const version = versionOf(await first.say(open('juliet')).hear(FEATURES))
+    const success = await first.say(plain(`${agent()}${REQUEST_TOKEN}${session}`)).hear(FEATURES)
+    assert.equal(first.trips, 2)
+    const previousId = valueOf(success, /<enabled [^>]*id='([^']+)'/)
+    const token = tokenOf(success)
+    first.client.destroy()
+
+    const resumed = pipelined(await arrive(), token, version, `<resume xmlns='urn:xmpp:sm:3' previd='${previousId}' h='0'/>${session}`)
+    assert.match(await resumed.hear(/<\/success>/), /<resumed /)
+    assert.equal(resumed.trips, 1)
+    resumed.client.destroy()
+
+    const anew = pipelined(await arrive(), token, version, `<resume xmlns='urn:xmpp:sm:3' previd='gone' h='0'/>${session}`)
+    assert.match(await anew.hear(/<\/success>/), /<failed .*<bound .*<enabled .*<\/bound>/)
+    assert.equal(anew.trips, 1)
+    anew.client.destroy()
   })
 })
 
