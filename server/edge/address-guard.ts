@@ -34,7 +34,7 @@ export function isLoopback(address: string): boolean {
 
 /** The unit that limits count by: the address itself, or the /64 of an IPv6 address. */
 export function networkOf(address: string): string {
-  if (!isIPv6(address)) return address
+  if (!address.includes(':') || !isIPv6(address)) return address
   const [head = '', tail = ''] = address.split('::')
   const left = head === '' ? [] : head.split(':')
   const right = tail === '' ? [] : tail.split(':')

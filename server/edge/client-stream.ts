@@ -10,25 +10,26 @@ import type { Jid } from '@rollcall/jid'
 import { CodecError, SmFailed, SmResume } from '@rollcall/protocol'
 import { errorReply, NS_CLIENT, StanzaError } from '@rollcall/stanza'
 import type { Stanza, StanzaKind } from '@rollcall/stanza'
-import { sasl2Session, saslSession } from '@rollcall/stream'
-import type { SaslReply } from '@rollcall/stream'
+import { saslSession } from '@rollcall/stream'
+import type { SaslReply, TokenContext } from '@rollcall/stream'
 import { escapeAttribute, escapeText } from '@rollcall/xml'
 import type { Frame, StreamHeader } from '@rollcall/xml'
 import type { BindReply, HostInfo, ResumeReply } from '../protocol/messages.ts'
 import { isLoopback } from './address-guard.ts'
 import type { Connection, StreamService } from './connection.ts'
 import { BusCredentials } from './credentials.ts'
-import { authFeatures, boundFeatures, tlsFeature } from './features.ts'
+import { boundFeatures, tlsFeature } from './features.ts'
 import { checkHeaderNames, checkOpening, openingOf } from './header-rules.ts'
 import type { CheckedOpening, Opening } from './header-rules.ts'
 import type { Hub } from './hub.ts'
 import type { Negotiation } from './negotiation.ts'
-import { maySasl2, versionFeature, versionOf } from './sasl2-features.ts'
+import { Offers } from './offers.ts'
 import { Sasl2Login } from './sasl2-login.ts'
 import { readStanza, stanzaKind } from './stanza-in.ts'
 import { holdUntil, noteFailure, sessionOrUndo, startStanzas } from './stream-steps.ts'
 import { faultOf, NS_BIND, NS_CSI, NS_SASL, NS_SASL2, NS_SESSION, NS_SM, NS_TLS } from './stream-wire.ts'
 
+const NO_BINDINGS: ReadonlyMap<string, Uint8Array> = new Map()
 const NS_REGISTER = 'jabber:iq:register'
 /** XEP-0198 §3: asked for at the wrong time. */
 const SM_FAILED = SmFailed.toWire({ condition: { name: 'unexpected-request' } })
@@ -52,6 +53,7 @@ export class ClientStream implements StreamService {
   readonly isShared = true
   readonly #hub: Hub
   readonly #sasl2: Sasl2Login
+  readonly #offers = new Offers()
 
   constructor(hub: Hub) {
     this.#hub = hub
@@ -141,31 +143,25 @@ export class ClientStream implements StreamService {
   #offer(connection: Connection, negotiation: Negotiation, host: Jid, info: HostInfo): void {
     const { config, ports } = this.#hub
     const mayUpgrade = isUpgradable(connection) && connection.mayUpgrade
-    const isTlsMissing = config.isTlsRequired && !connection.isSecure
-    let wire = mayUpgrade ? tlsFeature(config.isTlsRequired) : ''
-    if (!isTlsMissing || (!mayUpgrade && isLoopback(connection.address))) {
-      const secured = isSecured(connection) ? connection : undefined
-      negotiation.context = {
-        host: host.domainpart,
-        isSecure: connection.isSecure,
-        channelBindings: secured?.channelBindings() ?? new Map(),
-        certificateIdentities: secured?.certificateIdentities() ?? [],
-        policy: config.sasl,
-        ...tlsVersionOf(secured),
-        credentials: new BusCredentials(this.#hub, host, connection.address),
-        crypto: ports.crypto,
-      }
-      negotiation.sasl ??= saslSession(negotiation.context, config.limits.saslAttemptsMax)
-      wire += authFeatures(negotiation.context, info, config, connection.transport !== 'bosh')
-      if (maySasl2(negotiation.context)) {
-        negotiation.sasl2 ??= sasl2Session(negotiation.context, negotiation.from, config.limits.saslAttemptsMax)
-        negotiation.featuresVersion = versionOf(wire, negotiation.context)
-        wire += versionFeature(negotiation.featuresVersion)
-      }
-    } else if (!mayUpgrade) {
-      connection.fail({ condition: 'policy-violation', text: 'use TLS' })
+    if (config.isTlsRequired && !connection.isSecure && (mayUpgrade || !isLoopback(connection.address))) {
+      if (mayUpgrade) connection.sendControl(features(tlsFeature(true)))
+      else connection.fail({ condition: 'policy-violation', text: 'use TLS' })
       return
     }
+    const secured = isSecured(connection) ? connection : undefined
+    const context: TokenContext = {
+      host: host.domainpart,
+      isSecure: connection.isSecure,
+      channelBindings: secured?.channelBindings() ?? NO_BINDINGS,
+      certificateIdentities: secured?.certificateIdentities() ?? [],
+      policy: config.sasl,
+      ...tlsVersionOf(secured),
+      credentials: new BusCredentials(this.#hub, host, connection.address),
+      crypto: ports.crypto,
+    }
+    const { wire, offer, version } = this.#offers.find(context, info, config, { mayUpgrade, isManageable: connection.transport !== 'bosh' })
+    negotiation.context = { ...context, offer }
+    negotiation.featuresVersion = version
     connection.sendControl(features(wire))
   }
 
@@ -217,12 +213,12 @@ export class ClientStream implements StreamService {
   // ------------------------------------------------------------------------------------ SASL
 
   #sasl(connection: Connection, negotiation: Negotiation, frame: Frame): void {
-    const { sasl } = negotiation
-    const { guard, metrics, nowMs } = this.#hub
-    if (sasl === undefined) {
+    const { guard, metrics, nowMs, config } = this.#hub
+    if (negotiation.context === undefined) {
       this.#refuseAuth(connection, negotiation, 'encryption-required')
       return
     }
+    const sasl = negotiation.sasl ??= saslSession(negotiation.context, config.limits.saslAttemptsMax)
     switch (frame.name) {
       case 'auth': {
         if (guard.authWaitMs(connection.address, nowMs) > 0) {

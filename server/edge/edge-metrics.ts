@@ -14,7 +14,8 @@ export class EdgeMetrics {
   readonly handshakeSeconds: HistogramMetric
   readonly negotiationSeconds: HistogramMetric
   readonly #metrics: Metrics
-  readonly #labelled = new Map<string, CounterMetric>()
+  /** By metric, then by the value of its label. */
+  readonly #labelled = new Map<string, Map<string, CounterMetric>>()
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics
@@ -53,12 +54,10 @@ export class EdgeMetrics {
   }
 
   #count(name: string, help: string, label: string, value: string): void {
-    const key = `${name} ${value}`
-    let counter = this.#labelled.get(key)
-    if (counter === undefined) {
-      counter = this.#metrics.counter(name, help, { [label]: value })
-      this.#labelled.set(key, counter)
-    }
+    let counters = this.#labelled.get(name)
+    if (counters === undefined) this.#labelled.set(name, counters = new Map())
+    let counter = counters.get(value)
+    if (counter === undefined) counters.set(value, counter = this.#metrics.counter(name, help, { [label]: value }))
     counter.add(1)
   }
 }

@@ -14,7 +14,7 @@ import {
 } from '@rollcall/protocol'
 import type { Bind2Request, SmResume } from '@rollcall/protocol'
 import { NS_CLIENT } from '@rollcall/stanza'
-import { tokenMechanismsFor } from '@rollcall/stream'
+import { sasl2Session, tokenMechanismsFor } from '@rollcall/stream'
 import type { SaslFailed, Sasl2Granted, Sasl2Reply } from '@rollcall/stream'
 import { parseElement } from '@rollcall/xml'
 import type { Frame, XmlElement } from '@rollcall/xml'
@@ -24,6 +24,7 @@ import type { Connection } from './connection.ts'
 import { boundFeatures, sessionFeatures } from './features.ts'
 import type { Hub } from './hub.ts'
 import type { Negotiation } from './negotiation.ts'
+import { maySasl2 } from './sasl2-features.ts'
 import { attemptOf, isBadlyEncoded, wishesOf } from './sasl2-wishes.ts'
 import type { InlineWishes } from './sasl2-wishes.ts'
 import { holdUntil, noteFailure, sessionOrUndo, startStanzas } from './stream-steps.ts'
@@ -54,12 +55,13 @@ export class Sasl2Login {
 
   /** An element of XEP-0388's namespace on a stream that has not authenticated. */
   element(connection: Connection, negotiation: Negotiation, frame: Frame): void {
-    const { sasl2 } = negotiation
-    if (sasl2 === undefined) {
+    const { context } = negotiation
+    if (context === undefined || !maySasl2(context)) {
       // XEP-0388 §5: under TLS only.
       this.#refuse(connection, { kind: 'failure', condition: 'encryption-required' })
       return
     }
+    const sasl2 = negotiation.sasl2 ??= sasl2Session(context, negotiation.from, this.#hub.config.limits.saslAttemptsMax)
     const element = frame.toElement()
     try {
       const running = this.#step(connection, negotiation, element)
@@ -67,7 +69,7 @@ export class Sasl2Login {
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
       const condition = isBadlyEncoded(element) ? 'incorrect-encoding' : 'malformed-request'
-      const abandoned = negotiation.sasl2?.isUnderWay === true ? sasl2.abort() : undefined
+      const abandoned = sasl2.isUnderWay ? sasl2.abort() : undefined
       this.#fail(connection, negotiation, { kind: 'failure', condition, ...(abandoned && { text: 'the attempt is over' }) })
     }
   }

@@ -12,7 +12,7 @@ import type { Secured, Upgradable } from './client-stream.ts'
 import { Connection } from './connection.ts'
 import type { StreamService } from './connection.ts'
 import type { Hub } from './hub.ts'
-import { HOLD_OUTPUT } from './stages.ts'
+import { HOLD_BUSY, HOLD_OUTPUT } from './stages.ts'
 import type { OwnHeader, StreamFault } from './stream-wire.ts'
 import { NS_TLS, streamErrorWire, streamHeaderWire } from './stream-wire.ts'
 import { certificateIdentities, channelBindings, tlsVersion } from './tls-facts.ts'
@@ -31,6 +31,8 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   #isEnding = false
   /** TLS runs its handshake on the socket. */
   #isUpgrading = false
+  /** The socket is not read. */
+  #isPaused = false
 
   /** `startTls` is given where STARTTLS may be offered. */
   constructor(hub: Hub, service: StreamService, address: string, socket: Socket, startTls: StartTls | undefined) {
@@ -67,6 +69,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
       return
     }
     this.#isUpgrading = false
+    this.#isPaused = false
     this.#disown(this.#socket)
     this.#tls = socket
     this.#socket = socket
@@ -121,6 +124,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     } catch (error) {
       this.onReadError(error)
     }
+    if (this.holds !== 0 && this.#framer.bufferedBytes > 0) this.#pauseSocket()
   }
 
   streamOpen(header: StreamHeader): void {
@@ -153,7 +157,8 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     if (this.#isUpgrading) return
     if (this.holds !== 0) {
       this.#framer.pause()
-      this.#socket.pause()
+      // A client that waits for its answer sends nothing, so the socket is stopped only when it does: see `onBytes`.
+      if ((this.holds & ~HOLD_BUSY) !== 0) this.#pauseSocket()
       return
     }
     try {
@@ -161,7 +166,16 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     } catch (error) {
       this.onReadError(error)
     }
-    if (this.holds === 0 && !this.#isUpgrading) this.#socket.resume()
+    if (this.holds === 0 && this.#isPaused && !this.#isUpgrading) {
+      this.#isPaused = false
+      this.#socket.resume()
+    }
+  }
+
+  #pauseSocket(): void {
+    if (this.#isPaused || this.#isUpgrading) return
+    this.#isPaused = true
+    this.#socket.pause()
   }
 
   // ------------------------------------------------------------------------------------ output

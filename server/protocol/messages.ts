@@ -93,6 +93,8 @@ export interface ScramKeys {
   readonly iterations: number
   readonly storedKey: Uint8Array
   readonly serverKey: Uint8Array
+  /** As `check-lockout` answers it. */
+  readonly waitMs: number
 }
 /** Reply `VerifyResult`: checks a password (PLAIN) in constant effort, known account or not. */
 export interface VerifyPassword {

@@ -2,9 +2,10 @@
  * The real primitives behind `SaslCrypto`.
  *
  * HMAC is written as its two hashes (RFC 2104), because a one-shot `hash` of a few hundred bytes costs 1.2 µs while
- * building and tearing down an `Hmac` object costs 12 µs; a login needs several. PBKDF2 runs on libuv's threads.
+ * building and tearing down an `Hmac` object costs 12 µs; a login needs several. Short random values come from a pool,
+ * since a call costs 10 µs however few bytes it asks for. PBKDF2 runs on libuv's threads.
  */
-import { hash as hashOnce, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash as hashOnce, pbkdf2, randomBytes as systemRandomBytes, randomFillSync, timingSafeEqual } from 'node:crypto'
 import { SCRAM_HASH_BYTES } from '@rollcall/stream'
 import type { SaslCrypto, ScramHash } from '@rollcall/stream'
 
@@ -18,10 +19,14 @@ function digest(hash: ScramHash, data: Uint8Array): Uint8Array {
   return hashOnce(nodeNames[hash], data, 'buffer')
 }
 
-/** `pad XOR key`, then `data`. */
+/** What is hashed lies here if it is short: `hashOnce` is done with it when it returns. */
+const scratch = new Uint8Array(4096)
+
+/** `pad XOR key`, then `data`; valid until the next call. */
 function padded(pad: number, key: Uint8Array, data: Uint8Array, blockLength: number): Uint8Array {
-  const bytes = new Uint8Array(blockLength + data.length).fill(pad, 0, blockLength)
-  for (const [at, byte] of key.entries()) bytes[at] = pad ^ byte
+  const length = blockLength + data.length
+  const bytes = length <= scratch.length ? scratch.subarray(0, length) : new Uint8Array(length)
+  for (let at = 0; at < blockLength; at++) bytes[at] = pad ^ (at < key.length ? key[at]! : 0)
   bytes.set(data, blockLength)
   return bytes
 }
@@ -31,6 +36,25 @@ function hmac(hash: ScramHash, key: Uint8Array, data: Uint8Array): Uint8Array {
   const blockKey = key.length > blockLength ? digest(hash, key) : key
   const inner = digest(hash, padded(INNER_PAD, blockKey, data, blockLength))
   return digest(hash, padded(OUTER_PAD, blockKey, inner, blockLength))
+}
+
+const POOL_BYTES = 8192
+/** Longer values are rare and come from the system one by one. */
+const POOLED_BYTES_MAX = 64
+const pool = new Uint8Array(POOL_BYTES)
+let poolAt = POOL_BYTES
+
+function randomBytes(count: number): Uint8Array {
+  if (count > POOLED_BYTES_MAX) return systemRandomBytes(count)
+  if (poolAt + count > POOL_BYTES) {
+    randomFillSync(pool)
+    poolAt = 0
+  }
+  const bytes = pool.slice(poolAt, poolAt + count)
+  // What was given away stays with the caller alone.
+  pool.fill(0, poolAt, poolAt + count)
+  poolAt += count
+  return bytes
 }
 
 /** Node's crypto as the primitives of SASL. */

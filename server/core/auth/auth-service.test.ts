@@ -395,6 +395,28 @@ describe('locks and verdicts', () => {
     assert.equal(at.metrics.value('rollcall_auth_locked_accounts'), 1)
   })
 
+  it('an account that changes between challenge and proof is judged as it is then', async () => {
+    const at = await world()
+    await at.service.create(JULIET, 'R0m30')
+    await keysOf(at)
+    assert.deepEqual(await report(at, true), { waitMs: 0 })
+    await keysOf(at)
+    await at.service.setDisabled(JULIET, true)
+    assert.deepEqual(await report(at, true), { waitMs: 0, refusal: 'disabled' })
+    await keysOf(at)
+    await at.service.deleteCredentials(JULIET)
+    assert.deepEqual(await report(at, true), { waitMs: 0, refusal: 'unknown' })
+    assert.equal(await at.service.exists(JULIET), false)
+  })
+
+  it('keys come with the wait that the account has', async () => {
+    const at = await world()
+    await at.service.create(JULIET, 'R0m30')
+    assert.equal((await keysOf(at)).waitMs, 0)
+    for (let i = 0; i < 3; i++) await report(at, false)
+    assert.equal((await keysOf(at)).waitMs, 1000)
+  })
+
   it('a proof for an account that is gone or disabled is refused, before its lock is told', async () => {
     const at = await world()
     assert.deepEqual(await report(at, true), { waitMs: 0, refusal: 'unknown' })

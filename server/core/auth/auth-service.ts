@@ -8,7 +8,7 @@ import { jidOf, parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import type { Clock, CounterMetric, Log, Metrics, Random, StorageBackend } from '@rollcall/ports'
 import { SCRAM_ITERATIONS_MAX, SCRAM_ITERATIONS_MIN } from '@rollcall/stream'
-import type { SaslCrypto } from '@rollcall/stream'
+import type { SaslCrypto, ScramHash, ScramKeys } from '@rollcall/stream'
 import { StanzaError } from '@rollcall/stanza'
 import type { AuthVerdict, ReportAuth, ServerMessage, VerifyResult } from '../../protocol/messages.ts'
 import type { AccountRecord } from './account-record.ts'
@@ -79,7 +79,7 @@ export function createAuthService(ports: AuthPorts): AuthService {
   return {
     clients,
     answer: message => answer({ ...ports, credentials, clients, lockout, verdictOf }, message),
-    exists: jid => credentials.exists(jid),
+    exists: async jid => (await credentials.recordOfLogin(jid)) !== undefined,
     create: (jid, password) => credentials.create(jid, password),
     setPassword: (jid, password) => credentials.setPassword(jid, password),
     verifyPassword: (jid, password) => credentials.verifyPassword(jid, password),
@@ -106,7 +106,7 @@ function answer(parts: AuthParts, message: ServerMessage): Promise<unknown> | un
   const { credentials, clients, lockout } = parts
   switch (message.kind) {
     case 'scram-keys':
-      return credentials.scramKeys(message.account, message.hash)
+      return scramKeys(parts, message.account, message.hash)
     case 'verify-password':
       return credentials.verifyPassword(message.account, message.password).then((isValid): VerifyResult => ({ isValid }))
     case 'check-lockout':
@@ -128,6 +128,12 @@ function answer(parts: AuthParts, message: ServerMessage): Promise<unknown> | un
   }
 }
 
+/** With the wait that a `check-lockout` would answer, so that an exchange asks once. */
+async function scramKeys({ credentials, lockout }: AuthParts, account: Jid, hash: ScramHash): Promise<ScramKeys> {
+  const keys = await credentials.scramKeys(account, hash)
+  return { ...keys, waitMs: lockout.waitMs(account.bare.toString()) }
+}
+
 /** Counts how attempts ended and decides whether a proof becomes a login. */
 function verdicts({ metrics, log }: AuthPorts, credentials: Credentials, lockout: Lockout): VerdictOf {
   const counter = (result: string): CounterMetric =>
@@ -135,7 +141,7 @@ function verdicts({ metrics, log }: AuthPorts, credentials: Credentials, lockout
   const counters = { success: counter('success'), failure: counter('failure'), refused: counter('refused') }
 
   async function refusalOf(account: Jid, waitMs: number): Promise<AuthVerdict['refusal']> {
-    const record = await credentials.record(account)
+    const record = await credentials.recordOfLogin(account)
     if (record === undefined) return 'unknown'
     if (record.isDisabled) return 'disabled'
     return waitMs > 0 ? 'locked' : undefined

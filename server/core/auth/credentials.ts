@@ -19,6 +19,7 @@ import type { HostSecrets } from './host-secrets.ts'
 import { InventedKeys, SALT_BYTES } from './invented-keys.ts'
 import { acceptablePassword, deriveStoredScram } from './key-maker.ts'
 import { Limiter } from './limiter.ts'
+import { RecentRecords } from './recent-records.ts'
 
 export interface CredentialsPorts {
   readonly storage: StorageBackend
@@ -37,6 +38,7 @@ const CHECK_ORDER: readonly ScramHash[] = ['SHA-256', 'SHA-1', 'SHA-512']
 export class Credentials {
   readonly #ports: CredentialsPorts
   readonly #accounts: Keyval<AccountRecord>
+  readonly #recent: RecentRecords
   readonly #invented: InventedKeys
   readonly #limiter: Limiter
   readonly #locks = new AccountLocks()
@@ -47,6 +49,7 @@ export class Credentials {
     const { storage, config, secrets } = ports
     this.#ports = ports
     this.#accounts = openStore(storage, accountStore)
+    this.#recent = new RecentRecords(() => ports.clock.monotonic())
     this.#invented = new InventedKeys(secrets, config)
     this.#limiter = new Limiter(config.derivationsMax, config.derivationQueueMax)
   }
@@ -65,10 +68,21 @@ export class Credentials {
     return (await this.record(jid)) !== undefined
   }
 
+  /**
+   * The record as a login that is under way has just read it, or else as stored. Nothing may be found out by asking fast:
+   * so only who has proven to be the account is asked about.
+   */
+  recordOfLogin(jid: Jid): Promise<AccountRecord | undefined> | AccountRecord {
+    return this.#recent.find(jid.bare.toString()) ?? this.record(jid)
+  }
+
   /** Keys for an exchange; invented ones for a name that nobody has, or that has no keys of this hash. */
-  async scramKeys(jid: Jid, hash: ScramHash): Promise<ScramKeys> {
+  async scramKeys(jid: Jid, hash: ScramHash): Promise<Omit<ScramKeys, 'waitMs'>> {
+    const owner = jid.bare.toString()
+    const change = this.#recent.changeCount
     // Both are always done, so that the time taken does not depend on which is used.
     const [record, invented] = await Promise.all([this.record(jid), this.#invented.of(jid.bare, hash)])
+    if (record !== undefined) this.#recent.keep(owner, record, change)
     const verifier = verifierOf(record, hash)
     return verifier ? { isKnown: true, ...verifier } : { isKnown: false, ...invented }
   }
@@ -96,7 +110,7 @@ export class Credentials {
     const scram = await this.#derive(this.#ports.config.scramHashes, prepared)
     await this.#locks.run(jid.toString(), async () => {
       if (await this.exists(jid)) throw conflict(jid)
-      await this.#accounts.set(jid.toString(), { createdAt: this.#ports.clock.now(), scram })
+      await this.#store(jid.toString(), { createdAt: this.#ports.clock.now(), scram })
     })
   }
 
@@ -119,7 +133,7 @@ export class Credentials {
     if (!isSoundRecord(record)) throw new StanzaError('not-acceptable', 'the keys are not valid SCRAM keys')
     await this.#locks.run(jid.toString(), async () => {
       if (await this.exists(jid)) throw conflict(jid)
-      await this.#accounts.set(jid.toString(), record)
+      await this.#store(jid.toString(), record)
     })
   }
 
@@ -143,14 +157,19 @@ export class Credentials {
       const record = await this.record(jid)
       if (record === undefined || record.scram[hash] !== undefined) return false
       const scram = { ...record.scram, [hash]: storedVerifier(verifier) }
-      await this.#accounts.set(jid.bare.toString(), { ...record, scram })
+      await this.#store(jid.bare.toString(), { ...record, scram })
       return true
     })
   }
 
   /** Forgets the keys and so the account; `remove` of the core deletes the rest. Idempotent. */
   async deleteCredentials(jid: Jid): Promise<void> {
-    await this.#locks.run(jid.bare.toString(), () => this.#accounts.delete(jid.bare.toString()))
+    const owner = jid.bare.toString()
+    await this.#locks.run(owner, async () => {
+      this.#recent.forget(owner)
+      await this.#accounts.delete(owner)
+      this.#recent.forget(owner)
+    })
   }
 
   /** Accounts of a host in text order, strictly after `after`. Walks the accounts of other hosts in between. */
@@ -187,6 +206,14 @@ export class Credentials {
     }
   }
 
+  /** Every change of a record comes through here: a login under way must not see the old one. */
+  async #store(owner: string, record: AccountRecord): Promise<void> {
+    this.#recent.forget(owner)
+    await this.#accounts.set(owner, record)
+    // Again, for a storage that let a read made meanwhile see the old one.
+    this.#recent.forget(owner)
+  }
+
   #checkName(jid: Jid): void {
     if (!this.#ports.config.hosts.has(jid.domainpart)) throw new StanzaError('not-allowed', `${jid.domainpart} is not served`)
     if (jid.localpart === '' || jid.isFull) throw new StanzaError('not-acceptable', 'an account is localpart@host')
@@ -197,7 +224,7 @@ export class Credentials {
     await this.#locks.run(owner, async () => {
       const record = await this.record(jid)
       if (record === undefined) throw notFound(jid)
-      await this.#accounts.set(owner, change(record))
+      await this.#store(owner, change(record))
     })
   }
 
@@ -232,7 +259,7 @@ export class Credentials {
       const record = await this.record(jid)
       // Removed, or the password was changed while we derived: these keys are of the old one.
       if (record?.scram[checked]?.storedKey !== seen.scram[checked]?.storedKey || record === undefined) return
-      await this.#accounts.set(jid.toString(), { ...record, scram: { ...record.scram, ...scram } })
+      await this.#store(jid.toString(), { ...record, scram: { ...record.scram, ...scram } })
       this.#ports.log.info('auth-keys-upgraded', { account: jid.toString(), hashes: wanted })
     })
   }

@@ -90,7 +90,7 @@ function keysFor(hash: 'SHA-1' | 'SHA-256' | 'SHA-512'): Promise<ScramKeys> {
   const known = derived.get(hash)
   if (known !== undefined) return known
   const salt = new Uint8Array(16).fill(7)
-  const keys = deriveScramVerifier(nodeCrypto, hash, PASSWORD, salt, 4096).then((verifier) => ({ isKnown: true, ...verifier }))
+  const keys = deriveScramVerifier(nodeCrypto, hash, PASSWORD, salt, 4096).then((verifier) => ({ isKnown: true, waitMs: 0, ...verifier }))
   derived.set(hash, keys)
   return keys
 }

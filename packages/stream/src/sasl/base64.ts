@@ -3,6 +3,8 @@
  * space, characters outside the alphabet, missing or inner padding, stray bits - because each can hide data. Written
  * out here, since neither `atob` nor Node's `Buffer` refuses all of these.
  */
+import { latin1 } from '@rollcall/xml'
+
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const NOT_BASE64 = 255
 
@@ -12,17 +14,25 @@ const valueOfCode = (() => {
   return values
 })()
 
+const codeOfValue = Uint8Array.from(ALPHABET, (digit) => digit.charCodeAt(0))
+const PADDING = '='.charCodeAt(0)
+/** Where short texts are written, which nearly all are: one string is made of them, and nothing else. */
+const scratch = new Uint8Array(1024)
+
 /** Base64 with padding and without line breaks. */
 export function encodeBase64(bytes: Uint8Array): string {
-  let text = ''
+  const length = Math.ceil(bytes.length / 3) * 4
+  const codes = length <= scratch.length ? scratch : new Uint8Array(length)
+  let to = 0
   for (let at = 0; at < bytes.length; at += 3) {
     const left = bytes.length - at
-    const group = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0)
-    text += ALPHABET.charAt(group >> 18) + ALPHABET.charAt((group >> 12) & 63)
-    text += left > 1 ? ALPHABET.charAt((group >> 6) & 63) : '='
-    text += left > 2 ? ALPHABET.charAt(group & 63) : '='
+    const group = (bytes[at]! << 16) | ((left > 1 ? bytes[at + 1]! : 0) << 8) | (left > 2 ? bytes[at + 2]! : 0)
+    codes[to++] = codeOfValue[group >> 18]!
+    codes[to++] = codeOfValue[(group >> 12) & 63]!
+    codes[to++] = left > 1 ? codeOfValue[(group >> 6) & 63]! : PADDING
+    codes[to++] = left > 2 ? codeOfValue[group & 63]! : PADDING
   }
-  return text
+  return latin1(codes, 0, length)
 }
 
 /** The bytes, or undefined unless `text` is exactly what `encodeBase64` writes for them. */

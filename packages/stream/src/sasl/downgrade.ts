@@ -4,7 +4,7 @@
  * is signed, so a client that compares them with what it saw finds out whatever was changed on the way.
  */
 import { encodeBase64 } from './base64.ts'
-import type { SaslContext, ScramHash } from './sasl.ts'
+import type { SaslContext, SaslOffer, ScramHash } from './sasl.ts'
 
 const BETWEEN_NAMES = '\x1e'
 const BETWEEN_LISTS = '\x1f'
@@ -21,10 +21,12 @@ export function offerText(mechanisms: readonly string[], bindings: readonly stri
 }
 
 /** The attributes `h` and `t` with their leading commas; `t` only where TLS ends here. */
-export function downgradeAttributes(
-  context: SaslContext, hash: ScramHash, mechanisms: readonly string[], bindings: readonly string[],
-): string {
-  const digest = context.crypto.hash(hash, ascii.encode(offerText(mechanisms, bindings)))
+export function downgradeAttributes(context: SaslContext, hash: ScramHash, offer: SaslOffer): string {
+  let digest = offer.digests.get(hash)
+  if (digest === undefined) {
+    digest = encodeBase64(context.crypto.hash(hash, ascii.encode(offerText(offer.mechanisms, offer.bindingTypes))))
+    offer.digests.set(hash, digest)
+  }
   const version = context.tlsVersion === undefined ? '' : `,t=${context.tlsVersion}`
-  return `,h=${encodeBase64(digest)}${version}`
+  return `,h=${digest}${version}`
 }

@@ -1,19 +1,17 @@
 /** What the mechanisms have in common about names: text, accounts, authorization identities and the core's verdict. */
 import { JidError, jidOf, tryParseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
+import { decodeUtf8, isUtf8 } from '@rollcall/xml'
 import { SaslError } from './sasl.ts'
 import type { SaslContext, SaslRefusal, SaslVerdict } from './sasl.ts'
 
-// A byte order mark is a character like any other here: dropping it would let two byte strings mean one password.
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** The text of a message; `malformed-request` unless it is UTF-8. */
+/**
+ * The text of a message; `malformed-request` unless it is UTF-8. A byte order mark is a character like any other here:
+ * dropping it would let two byte strings mean one password.
+ */
 export function textOf(data: Uint8Array): string {
-  try {
-    return utf8.decode(data)
-  } catch {
-    throw new SaslError('malformed-request', 'not UTF-8')
-  }
+  if (!isUtf8(data)) throw new SaslError('malformed-request', 'not UTF-8')
+  return decodeUtf8(data)
 }
 
 /**
@@ -38,7 +36,11 @@ export function checkAuthzid(authzid: string | undefined, account: Jid): void {
 
 /** Refuses attempts on an account that is locked; done before any secret is looked at. */
 export async function checkLockout(context: SaslContext, account: Jid): Promise<void> {
-  const waitMs = await context.credentials.lockoutMs(account)
+  refuseLocked(await context.credentials.lockoutMs(account))
+}
+
+/** Throws when an account takes no attempts for `waitMs`; 0 is none. */
+export function refuseLocked(waitMs: number): void {
   if (waitMs > 0) throw lockedError(waitMs)
 }
 

@@ -1,6 +1,6 @@
 /** SASL mechanisms, server side. */
 export * from './sasl.ts'
-export { channelBindingTypesFor, mechanismsFor, refusalOf, startSasl, tokenMechanismsFor } from './mechanisms.ts'
+export { channelBindingTypesFor, mechanismsFor, offerOf, refusalOf, startSasl, tokenMechanismsFor } from './mechanisms.ts'
 export { SASL_ATTEMPTS_MAX, saslSession } from './session.ts'
 export type { SaslReply, SaslSession } from './session.ts'
 export { SASL_MESSAGE_BYTES_MAX } from './exchange.ts'

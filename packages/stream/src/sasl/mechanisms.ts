@@ -5,7 +5,7 @@ import { certifiedAccounts, startExternal } from './external.ts'
 import { hashedTokenMechanisms } from './hashed-token.ts'
 import { startPlain } from './plain.ts'
 import { SCRAM_HASHES } from './sasl.ts'
-import type { SaslCondition, SaslContext, SaslExchange, ScramHash } from './sasl.ts'
+import type { SaslCondition, SaslContext, SaslExchange, SaslOffer, ScramHash } from './sasl.ts'
 import { startScram } from './scram.ts'
 
 interface ScramName {
@@ -52,10 +52,15 @@ export function tokenMechanismsFor(context: SaslContext): string[] {
   return mayUsePlain(context) ? hashedTokenMechanisms(hasPlus(context) ? advertisedBindings(context) : []) : []
 }
 
+/** What is offered on a connection with this context; it may be kept for all whose contexts differ in nothing that is listed. */
+export function offerOf(context: SaslContext): SaslOffer {
+  return { mechanisms: mechanismsFor(context), bindingTypes: channelBindingTypesFor(context), digests: new Map() }
+}
+
 /** Starts a mechanism that `mechanismsFor` lists; undefined for any other, `refusalOf` then says why. */
 export function startSasl(mechanism: string, context: SaslContext): SaslExchange | undefined {
-  const offered = mechanismsFor(context)
-  if (!offered.includes(mechanism)) return undefined
+  const offer = context.offer ?? offerOf(context)
+  if (!offer.mechanisms.includes(mechanism)) return undefined
   switch (mechanism) {
     case 'PLAIN':
       return startPlain(context)
@@ -67,7 +72,7 @@ export function startSasl(mechanism: string, context: SaslContext): SaslExchange
       const scram = scramByName.get(mechanism)
       if (scram === undefined) return undefined
       // SASL and SASL2 offer the same, so that which of them is used makes no difference to the hash (XEP-0474 §5.1).
-      const attributes = downgradeAttributes(context, scram.hash, offered, channelBindingTypesFor(context))
+      const attributes = downgradeAttributes(context, scram.hash, offer)
       return startScram(context, { ...scram, isPlusOffered: hasPlus(context), attributes })
     }
   }

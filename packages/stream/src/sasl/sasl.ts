@@ -26,6 +26,8 @@ export interface ScramVerifier {
 /** The answer about any account, existing or not: an unknown one has stable invented keys that no password fits. */
 export interface ScramKeys extends ScramVerifier {
   readonly isKnown: boolean
+  /** ms for which this account takes no attempts, as `lockoutMs` would answer: asked along, so that it costs no question. */
+  readonly waitMs: number
 }
 
 /** Primitives; synchronous ones cost microseconds, `pbkdf2` costs milliseconds and runs off the event loop. */
@@ -95,6 +97,18 @@ export interface SaslContext {
   readonly crypto: SaslCrypto
   /** Version of TLS as four lower-case hex digits (XEP-0515 §4.1), `0304` for 1.3; absent when TLS ends elsewhere. */
   readonly tlsVersion?: string
+  /** What `offerOf` answered for a context like this one, from a caller that keeps it: it is worked out anew when absent. */
+  readonly offer?: SaslOffer
+}
+
+/** What a context leads to that is the same for all connections like it: they may share one. */
+export interface SaslOffer {
+  /** As `mechanismsFor` lists them. */
+  readonly mechanisms: readonly string[]
+  /** As `channelBindingTypesFor` lists them. */
+  readonly bindingTypes: readonly string[]
+  /** Hashes of both lists (XEP-0474) in base64, by hash function; filled when first asked for. */
+  readonly digests: Map<ScramHash, string>
 }
 
 /** How a client uses a token (XEP-0484 §3.4). */

@@ -244,7 +244,7 @@ describe('the core\u2019s verdict', () => {
   })
 
   it('a core that does not answer is temporary-auth-failure at every point, with the cause for the log', async () => {
-    for (const method of ['lockoutMs', 'scramKeys', 'report'] as const) {
+    for (const method of ['scramKeys', 'report'] as const) {
       const credentials = new FakeCredentials()
       const cause = new Error('timeout')
       Object.assign(credentials, { [method]: () => Promise.reject(cause) })

@@ -6,9 +6,10 @@
  * client pays for the iterations.
  */
 import type { Jid } from '@rollcall/jid'
+import { encodeUtf8 } from '@rollcall/xml'
 import { encodeBase64 } from './base64.ts'
 import { exchangeOf } from './exchange.ts'
-import { accountOf, checkAuthzid, checkLockout, concludeSecret, textOf } from './identity.ts'
+import { accountOf, checkAuthzid, concludeSecret, refuseLocked, textOf } from './identity.ts'
 import { SaslError } from './sasl.ts'
 import type { SaslContext, SaslExchange, SaslStep, ScramHash, ScramKeys } from './sasl.ts'
 import { checkProof } from './scram-keys.ts'
@@ -17,8 +18,6 @@ import type { ClientFirst } from './scram-messages.ts'
 
 /** 144 bits, a multiple of 3 bytes so that the text needs no padding. */
 const NONCE_BYTES = 18
-
-const utf8 = new TextEncoder()
 
 /** How one mechanism differs from the next. */
 export interface ScramVariant {
@@ -51,13 +50,13 @@ export function startScram(context: SaslContext, variant: ScramVariant): SaslExc
     const bindingData = bindingDataOf(context, variant, first)
     const account = accountOf(first.username, context.host)
     checkAuthzid(first.authzid, account)
-    await checkLockout(context, account)
     const keys = await context.credentials.scramKeys(account, variant.hash)
+    refuseLocked(keys.waitMs)
     const nonce = first.nonce + encodeBase64(context.crypto.randomBytes(NONCE_BYTES))
     const challenge = `r=${nonce},s=${encodeBase64(keys.salt)},i=${keys.iterations}${variant.attributes ?? ''}`
-    const channelBinding = concat(utf8.encode(first.gs2Header), bindingData)
+    const channelBinding = concat(encodeUtf8(first.gs2Header), bindingData)
     pending = { account, keys, nonce, channelBinding, signedPrefix: `${first.bare},${challenge},` }
-    return { kind: 'challenge', data: utf8.encode(challenge) }
+    return { kind: 'challenge', data: encodeUtf8(challenge) }
   })
 }
 
@@ -84,10 +83,10 @@ async function finish(context: SaslContext, hash: ScramHash, pending: Pending, t
     throw new SaslError('not-authorized', 'channel bindings do not match')
   }
   if (final.proof.length !== keys.storedKey.length) throw new SaslError('malformed-request')
-  const authMessage = utf8.encode(pending.signedPrefix + final.withoutProof)
+  const authMessage = encodeUtf8(pending.signedPrefix + final.withoutProof)
   const signature = checkProof(context.crypto, hash, keys, authMessage, final.proof)
   await concludeSecret(context, account, signature !== undefined && keys.isKnown)
-  return { kind: 'success', data: utf8.encode(`v=${encodeBase64(signature ?? NOTHING)}`), account, isAnonymous: false }
+  return { kind: 'success', data: encodeUtf8(`v=${encodeBase64(signature ?? NOTHING)}`), account, isAnonymous: false }
 }
 
 // What is compared is known to the client or public, so time may tell.

@@ -35,42 +35,57 @@ export interface SaslSession {
 
 /** A session over `context`; `attemptsMax` failures exhaust it. */
 export function saslSession(context: SaslContext, attemptsMax: number = SASL_ATTEMPTS_MAX): SaslSession {
-  let exchange: SaslExchange | undefined
-  let failureCount = 0
+  return new Session(context, attemptsMax)
+}
 
-  function fail(failure: SaslFailed): SaslFailed {
-    exchange?.abort()
-    exchange = undefined
-    failureCount++
+class Session implements SaslSession {
+  readonly #context: SaslContext
+  readonly #attemptsMax: number
+  #exchange: SaslExchange | undefined
+  #failureCount = 0
+
+  constructor(context: SaslContext, attemptsMax: number) {
+    this.#context = context
+    this.#attemptsMax = attemptsMax
+  }
+
+  get isExhausted(): boolean {
+    return this.#failureCount >= this.#attemptsMax
+  }
+
+  async auth(mechanism: string, payload: string): Promise<SaslReply | undefined> {
+    if (this.#exchange !== undefined) return this.#fail(outOfTurn('an attempt is under way'))
+    this.#exchange = startSasl(mechanism, this.#context)
+    if (this.#exchange !== undefined) return this.#feed(this.#exchange, payload, true)
+    return this.#fail({ kind: 'failure', condition: refusalOf(mechanism, this.#context) })
+  }
+
+  async response(payload: string): Promise<SaslReply | undefined> {
+    if (this.#exchange === undefined) return this.#fail(outOfTurn('no attempt is under way'))
+    return this.#feed(this.#exchange, payload, false)
+  }
+
+  abort(): SaslFailed {
+    return this.#fail({ kind: 'failure', condition: 'aborted' })
+  }
+
+  #fail(failure: SaslFailed): SaslFailed {
+    this.#exchange?.abort()
+    this.#exchange = undefined
+    this.#failureCount++
     return failure
   }
 
-  async function feed(running: SaslExchange, payload: string, isInitial: boolean): Promise<SaslReply | undefined> {
+  async #feed(running: SaslExchange, payload: string, isInitial: boolean): Promise<SaslReply | undefined> {
     const data = decodePayload(payload, isInitial)
-    if (data === 'incorrect') return fail({ kind: 'failure', condition: 'incorrect-encoding' })
+    if (data === 'incorrect') return this.#fail({ kind: 'failure', condition: 'incorrect-encoding' })
     const step = await running.step(data)
-    if (running !== exchange) return undefined
-    if (step.kind === 'failure') return fail(step)
+    if (running !== this.#exchange) return undefined
+    if (step.kind === 'failure') return this.#fail(step)
     if (step.kind === 'challenge') return { kind: 'challenge', payload: encodeBase64(step.data) }
-    exchange = undefined
+    this.#exchange = undefined
     const { account, isAnonymous } = step
     return { kind: 'success', payload: step.data ? encodeBase64(step.data) : '', account, isAnonymous }
-  }
-
-  return {
-    async auth(mechanism, payload) {
-      if (exchange !== undefined) return fail(outOfTurn('an attempt is under way'))
-      exchange = startSasl(mechanism, context)
-      if (exchange !== undefined) return feed(exchange, payload, true)
-      return fail({ kind: 'failure', condition: refusalOf(mechanism, context) })
-    },
-    async response(payload) {
-      return exchange ? feed(exchange, payload, false) : fail(outOfTurn('no attempt is under way'))
-    },
-    abort: () => fail({ kind: 'failure', condition: 'aborted' }),
-    get isExhausted() {
-      return failureCount >= attemptsMax
-    },
   }
 }
 

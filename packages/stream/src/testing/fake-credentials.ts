@@ -35,7 +35,7 @@ export class FakeCredentials implements TokenCredentials {
     const salt = new TextEncoder().encode(`salt of ${account.localpart}`)
     const password = this.#passwords.get(account.localpart)
     const verifier = await deriveScramVerifier(testCrypto, hash, saslprep(password ?? 'nobody') ?? '', salt, 4096)
-    return { isKnown: password !== undefined, ...verifier }
+    return { isKnown: password !== undefined, waitMs: this.waitMs, ...verifier }
   }
 
   async verifyPassword(account: Jid, password: string): Promise<boolean> {
