@@ -3,8 +3,8 @@
  *
  * Two real processes on the socket bus with the server's codec. The sender sends a batch, lets the turn end, and goes on
  * while no more than WINDOW batches are unanswered; the receiver answers every ACK_BATCHES batches. CPU is user + system of
- * both processes per message, and in brackets the share of each; making the message (a stanza's wire string, a stanza) is
- * measured alone first and taken off the sender's share.
+ * both processes per message, and in brackets the share of each. The same loop without a bus (making a stanza or its wire
+ * string, ending the turn) is measured first and taken off the sender's share.
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -102,11 +102,12 @@ async function measure(bus: SocketBus<ServerMessage>, make: () => ServerMessage,
   return [ownSpent / messages, ((await ask()) - theirs) / messages]
 }
 
-function costOfMaking(make: () => ServerMessage): number {
-  const count = 300_000
-  for (let at = 0; at < count / 10; at++) make()
+async function costOfMaking(make: () => ServerMessage, batch: number, count: number): Promise<number> {
   const before = cpuMicroseconds()
-  for (let at = 0; at < count; at++) make()
+  for (let sent = 0; sent < count; sent += batch) {
+    for (let at = 0; at < batch; at++) make()
+    await turn()
+  }
   return (cpuMicroseconds() - before) / count
 }
 
@@ -134,11 +135,11 @@ async function main(): Promise<void> {
     console.log(`${'µs CPU per message, both processes'.padEnd(36)} batch   total  (sender + receiver)`)
     for (const [kind, make] of Object.entries(makers)) {
       if (onlyKind !== undefined && kind !== onlyKind) continue
-      const making = costOfMaking(make)
       for (const batch of BATCHES) {
         if (onlyBatch !== undefined && batch !== Number(onlyBatch)) continue
         const count = (batch === 1 ? 60_000 : 400_000) / (kind.startsWith('broadcast') ? 10 : 1)
         await measure(bus, make, batch, count / 4)
+        const making = await costOfMaking(make, batch, count)
         const [own, theirs] = await measure(bus, make, batch, count)
         const sender = own - making
         console.log(`${kind.padEnd(36)} ${`${batch}`.padStart(5)}  ${(sender + theirs).toFixed(2).padStart(6)}  (${sender.toFixed(2)} + ${theirs.toFixed(2)})`)

@@ -6,6 +6,7 @@
  */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { flatCopy } from '@rollcall/ports'
 import { StreamFramer } from '@rollcall/xml'
 import type { Frame, FrameSink, StreamHeader, XmlLimits } from '@rollcall/xml'
 import type { Secured, Upgradable } from './client-stream.ts'
@@ -230,7 +231,8 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
       return
     }
     this.hub.metrics.bytesOut.add(out.length)
-    const isTaken = socket.write(out, 'latin1')
+    // Behind something else it waits for a slow client, and a slice would keep all alive that came with it.
+    const isTaken = socket.write(waiting > 0 ? flatCopy(out) : out, 'latin1')
     const isHigh = !isTaken && waiting + out.length > this.hub.config.limits.outputHighBytes
     if (isHigh && this.isOpen && (this.holds & HOLD_OUTPUT) === 0) {
       this.hold(HOLD_OUTPUT)

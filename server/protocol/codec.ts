@@ -6,54 +6,56 @@
  * such letter ignores the message; a hot form never changes its fields: what must carry more gets a new letter. In JSON,
  * fields that a reader does not know are there and nobody looks at them.
  *
- *     D deliver           conn, wire            d the same with the wire of the last one
- *     P deliver-presence  conn, wire            p the same with the wire of the last one
- *     A client-answered   mark, conn, wire      C client-stanza     mark, conn, stanza
- *     N client-nonza      mark, conn, element   S component-stanza  conn, stanza
- *     R route             mark, stanza          B broadcast         mark, number of targets, targets, stanza
+ *     D deliver           conn, wire            A client-answered   mark, conn, wire
+ *     P deliver-presence  conn, wire            p the same with the wire of the last one: an account's next session
+ *     C client-stanza     mark, conn, stanza    S component-stanza  conn, stanza
+ *     N client-nonza      mark, conn, element   R route             mark, stanza
+ *     B broadcast         mark, number of targets, targets, stanza
  *
  * `mark` is twice `seq` (0 when absent), plus one when `isAgain`.
+ *
+ * What the core gets is kept (stanzas, answers), so it is copied out of the text that it came in. A delivered wire string is
+ * not: it is a slice that keeps up to 64 KiB alive, for an edge writes it and forgets it; copying would be a fifth of the
+ * crossing. Whoever keeps it for longer than a turn copies it (`flatCopy`).
  */
-import { parseJidWire } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import { literal, varint } from '@rollcall/ports'
 import type { BusCodec, BusDecoder, BusEncoder, WireReader } from '@rollcall/ports'
 import { XmlElement } from '@rollcall/xml'
 import type { XmlNode } from '@rollcall/xml'
 import { fromTaggedJson, toTaggedJson } from './codec-json.ts'
-import { NameReader, NameWriter } from './codec-names.ts'
-import { readStanza, writeStanza } from './codec-stanza.ts'
+import { PINNED_CHARS_MAX, ReaderTables, WriterTables, readStanza, writeStanza } from './codec-stanza.ts'
 import type { Confirmed } from './member-messages.ts'
 import { PROTOCOL_VERSION } from './messages.ts'
 import type { ServerMessage } from './messages.ts'
 
 const LETTER = {
-  deliver: 68, deliverAgain: 100, presence: 80, presenceAgain: 112, answered: 65,
+  deliver: 68, presence: 80, presenceAgain: 112, answered: 65,
   client: 67, nonza: 78, component: 83, route: 82, broadcast: 66, json: 74,
 } as const
 
 class Encoder implements BusEncoder<ServerMessage> {
-  readonly #names = new NameWriter()
+  readonly #tables = new WriterTables()
   #wire = ''
 
   message(message: ServerMessage): string {
     switch (message.kind) {
       case 'deliver':
-        return message.wire === this.#wire ? 'd' + varint(message.conn) : 'D' + varint(message.conn) + (this.#wire = message.wire)
+        return 'D' + varint(message.conn) + message.wire
       case 'deliver-presence':
         return message.wire === this.#wire ? 'p' + varint(message.conn) : 'P' + varint(message.conn) + (this.#wire = message.wire)
       case 'client-stanza':
-        return 'C' + markOf(message) + varint(message.conn) + writeStanza(message.stanza, this.#names)
+        return 'C' + markOf(message) + varint(message.conn) + writeStanza(message.stanza, this.#tables)
       case 'route':
-        return 'R' + markOf(message) + writeStanza(message.stanza, this.#names)
+        return 'R' + markOf(message) + writeStanza(message.stanza, this.#tables)
       case 'broadcast':
-        return 'B' + markOf(message) + targetsOf(message.targets) + writeStanza(message.stanza, this.#names)
+        return 'B' + markOf(message) + this.#targets(message.targets) + writeStanza(message.stanza, this.#tables)
       case 'client-answered':
         return 'A' + markOf(message) + varint(message.conn) + message.wire
       case 'client-nonza':
         return 'N' + markOf(message) + varint(message.conn) + this.#element(message.element)
       case 'component-stanza':
-        return 'S' + varint(message.conn) + writeStanza(message.stanza, this.#names)
+        return 'S' + varint(message.conn) + writeStanza(message.stanza, this.#tables)
       default:
         return 'J' + toTaggedJson(message)
     }
@@ -63,9 +65,15 @@ class Encoder implements BusEncoder<ServerMessage> {
     return toTaggedJson(value)
   }
 
+  #targets(targets: readonly Jid[]): string {
+    let text = varint(targets.length)
+    for (const target of targets) text += this.#tables.jids.write(target)
+    return text
+  }
+
   /** Name, number of attributes, attributes, number of children, children: each with what it is, 0 text or 1 element. */
   #element(element: XmlElement): string {
-    let text = this.#names.write(element.name, element.ns) + varint(element.attributes.size)
+    let text = this.#tables.names.write(element.name, element.ns) + varint(element.attributes.size)
     for (const [key, value] of element.attributes) text += literal(key) + literal(value)
     text += varint(element.children.length)
     for (const node of element.children) text += typeof node === 'string' ? varint(0) + literal(node) : varint(1) + this.#element(node)
@@ -77,14 +85,8 @@ function markOf({ seq = 0, isAgain }: Confirmed): string {
   return varint(isAgain ? seq * 2 + 1 : seq * 2)
 }
 
-function targetsOf(targets: readonly Jid[]): string {
-  let text = varint(targets.length)
-  for (const { wire } of targets) text += varint(wire.length) + wire
-  return text
-}
-
 class Decoder implements BusDecoder<ServerMessage> {
-  readonly #names = new NameReader()
+  readonly #tables = new ReaderTables()
   #wire = ''
   /** Of the message that is being read. */
   #seq: number | undefined
@@ -93,32 +95,30 @@ class Decoder implements BusDecoder<ServerMessage> {
   message(reader: WireReader): ServerMessage | undefined {
     switch (reader.code()) {
       case LETTER.deliver:
-        return { kind: 'deliver', conn: reader.varint(), wire: (this.#wire = reader.rest()) }
+        return { kind: 'deliver', conn: reader.varint(), wire: reader.rest() }
       case LETTER.presence:
         return { kind: 'deliver-presence', conn: reader.varint(), wire: (this.#wire = reader.rest()) }
-      case LETTER.deliverAgain:
-        return { kind: 'deliver', conn: reader.varint(), wire: this.#wire }
       case LETTER.presenceAgain:
         return { kind: 'deliver-presence', conn: reader.varint(), wire: this.#wire }
       case LETTER.json:
         return fromTaggedJson(reader.rest()) as ServerMessage
       case LETTER.client:
         this.#readMark(reader)
-        return { kind: 'client-stanza', conn: reader.varint(), stanza: readStanza(reader, this.#names), seq: this.#seq, isAgain: this.#isAgain }
+        return { kind: 'client-stanza', conn: reader.varint(), stanza: readStanza(reader, this.#tables), seq: this.#seq, isAgain: this.#isAgain }
       case LETTER.route:
         this.#readMark(reader)
-        return { kind: 'route', stanza: readStanza(reader, this.#names), seq: this.#seq, isAgain: this.#isAgain }
+        return { kind: 'route', stanza: readStanza(reader, this.#tables), seq: this.#seq, isAgain: this.#isAgain }
       case LETTER.broadcast:
         this.#readMark(reader)
         return this.#broadcast(reader)
       case LETTER.answered:
         this.#readMark(reader)
-        return { kind: 'client-answered', conn: reader.varint(), wire: reader.rest(), seq: this.#seq, isAgain: this.#isAgain }
+        return { kind: 'client-answered', conn: reader.varint(), wire: reader.keptRest(PINNED_CHARS_MAX), seq: this.#seq, isAgain: this.#isAgain }
       case LETTER.nonza:
         this.#readMark(reader)
         return { kind: 'client-nonza', conn: reader.varint(), element: this.#element(reader), seq: this.#seq, isAgain: this.#isAgain }
       case LETTER.component:
-        return { kind: 'component-stanza', conn: reader.varint(), stanza: readStanza(reader, this.#names) }
+        return { kind: 'component-stanza', conn: reader.varint(), stanza: readStanza(reader, this.#tables) }
       default:
         return undefined
     }
@@ -135,16 +135,17 @@ class Decoder implements BusDecoder<ServerMessage> {
   }
 
   #broadcast(reader: WireReader): ServerMessage {
-    const count = reader.varint()
-    const wires: string[] = []
-    for (let left = count; left > 0; left--) wires.push(reader.take(reader.varint()))
-    // Before the addresses are parsed, which may throw: the names must be read.
-    const stanza = readStanza(reader, this.#names)
-    return { kind: 'broadcast', stanza, targets: wires.map(parseJidWire), seq: this.#seq, isAgain: this.#isAgain }
+    const targets: Jid[] = []
+    for (let left = reader.varint(); left > 0; left--) {
+      const target = this.#tables.jids.read(reader)
+      // One that this version refuses has no account here.
+      if (target !== undefined) targets.push(target)
+    }
+    return { kind: 'broadcast', stanza: readStanza(reader, this.#tables), targets, seq: this.#seq, isAgain: this.#isAgain }
   }
 
   #element(reader: WireReader): XmlElement {
-    const { name, ns } = this.#names.read(reader)
+    const { name, ns } = this.#tables.names.read(reader)
     const attributes = new Map<string, string>()
     for (let left = reader.varint(); left > 0; left--) attributes.set(reader.literal(), reader.literal())
     const children: XmlNode[] = []

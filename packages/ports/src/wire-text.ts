@@ -99,9 +99,20 @@ export class WireReader {
     return this.take(this.end - this.at)
   }
 
+  /** As `rest`, but a copy where the slice would keep a text of more than `pinnedMax` characters alive. */
+  keptRest(pinnedMax: number): string {
+    const text = this.rest()
+    return this.text.length > pinnedMax ? flatCopy(text) : text
+  }
+
   literal(): string {
     const head = this.varint()
     const text = this.take(head >>> 1)
     return (head & 1) === 0 ? text : (JSON.parse(text) as string)
   }
+}
+
+/** A string of its own: joining writes new characters, where a slice keeps the text that it was cut from alive. */
+export function flatCopy(text: string): string {
+  return [text.substring(0, 1), text.substring(1)].join('')
 }
