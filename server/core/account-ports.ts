@@ -1,11 +1,12 @@
 /** The `Accounts` and `AccountAdmin` ports: what modules and the operator do with accounts as a whole. */
 import type { Jid } from '@rollcall/jid'
-import type { Bus, StorageBackend } from '@rollcall/ports'
+import type { StorageBackend } from '@rollcall/ports'
 import { accountCreated, accountRemoving } from '@rollcall/module-api'
 import type { Account, AccountAdmin, Accounts } from '@rollcall/module-api'
 import { StanzaError } from '@rollcall/stanza'
-import type { ServerMessage } from '../protocol/messages.ts'
-import type { Placement } from '../protocol/placement.ts'
+import type { StanzaErrorCondition } from '@rollcall/stanza'
+import type { AccountAdminReply, AccountAdminRequest } from '../protocol/member-messages.ts'
+import type { Carrier, Placement } from '../protocol/placement.ts'
 import type { AccountRegistry } from './account-registry.ts'
 import type { Binding } from './binding.ts'
 import type { HookChains } from './hook-chains.ts'
@@ -43,8 +44,9 @@ export function accountsPort(registry: AccountRegistry, credentials: CredentialS
 }
 
 export interface AdminPorts {
-  readonly bus: Bus<ServerMessage>
   readonly placement: Placement
+  /** Absent where there is one member. */
+  readonly carrier: Carrier | undefined
   readonly storage: StorageBackend
   readonly registry: AccountRegistry
   readonly binding: Binding
@@ -53,7 +55,29 @@ export interface AdminPorts {
   readonly hosts: ReadonlySet<string>
 }
 
+/** The owner of an account may have much to do for one that is removed. */
+const OWNER_TIMEOUT_MS = 60_000
+
+/** Everything about one account is done by its owner. */
 export function accountAdminPort(ports: AdminPorts): AccountAdmin {
+  const { carrier, placement } = ports
+  const here = ownAccountAdmin(ports)
+  if (carrier === undefined) return here
+  const ask = async (account: Jid, request: Omit<AccountAdminRequest, 'kind' | 'account'>) => {
+    const message = { kind: 'account-admin', account: account.toString(), ...request } as const
+    const reply = await carrier.request(account, message, OWNER_TIMEOUT_MS) as AccountAdminReply
+    if (!reply.isDone) throw new StanzaError(reply.condition as StanzaErrorCondition, reply.text)
+  }
+  return {
+    ...here,
+    create: (jid, password) => (placement.isHere(jid) ? here.create(jid, password) : ask(jid, { operation: 'create', password })),
+    remove: (jid) => (placement.isHere(jid) ? here.remove(jid) : ask(jid, { operation: 'remove' })),
+    setPassword: (jid, password) => (placement.isHere(jid) ? here.setPassword(jid, password) : ask(jid, { operation: 'setPassword', password })),
+    setDisabled: (jid, isDisabled) => (placement.isHere(jid) ? here.setDisabled(jid, isDisabled) : ask(jid, { operation: 'setDisabled', isDisabled })),
+  }
+}
+
+function ownAccountAdmin(ports: AdminPorts): AccountAdmin {
   const { credentials, registry } = ports
   const created = ports.hooks.observe(accountCreated)
   const removing = ports.hooks.observe(accountRemoving)

@@ -5,6 +5,7 @@
  * synchronous. While it loads, what concerns it waits in one queue and runs in order afterwards. Accounts without a
  * session stay warm for a while: messages to people who are away come in bursts.
  */
+import { parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import type { Clock, Log, Metrics } from '@rollcall/ports'
 import type { AccountSlot } from '@rollcall/module-api'
@@ -60,6 +61,12 @@ export class AccountRegistry {
 
   warm(bareJid: Jid): LocalAccount | undefined {
     return this.#warm.get(bareJid.toString())
+  }
+
+  /** Whether such an account is being loaded. */
+  isLoading(isMeant: (jid: Jid) => boolean): boolean {
+    for (const [text] of this.#loading) if (isMeant(parseJid(text))) return true
+    return false
   }
 
   all(): Iterable<LocalAccount> {

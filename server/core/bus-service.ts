@@ -1,19 +1,25 @@
 /**
  * The core's side of the bus: which message goes where. One function per direction, nothing else.
  */
+import { parseJid } from '@rollcall/jid'
 import { CodecError } from '@rollcall/protocol'
 import { errorReply, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
-import type { BusHandler, Log, MemberId } from '@rollcall/ports'
-import type { HostInfo, PreAuthIqMessage, ServerMessage } from '../protocol/messages.ts'
+import type { Bus, BusHandler, Log, MemberId } from '@rollcall/ports'
+import type { AccountAdmin } from '@rollcall/module-api'
+import type { AccountAdminReply, AccountAdminRequest } from '../protocol/member-messages.ts'
+import type { BindReply, BindSession, HostInfo, PreAuthIqMessage, ServerMessage } from '../protocol/messages.ts'
 import type { BindInline } from './bind-inline.ts'
 import type { Binding } from './binding.ts'
 import type { ClientInbox } from './client-inbox.ts'
 import type { ComponentTable } from './components.ts'
 import { resultOf } from './iq-dispatch.ts'
 import type { IqDispatch } from './iq-dispatch.ts'
+import type { PendingRequests } from './iq-client.ts'
+import type { MemberCore } from './member-core.ts'
 import type { ModuleLoader } from './module-loader.ts'
 import type { CoreRouter } from './router.ts'
+import type { SessionMirror } from './session-mirror.ts'
 import type { StreamManagement } from './stream-management.ts'
 
 /** Answers the messages about credentials (`server/core/auth`). */
@@ -23,6 +29,12 @@ export interface AuthResponder {
 }
 
 export interface BusServicePorts {
+  readonly bus: Bus<ServerMessage>
+  readonly admin: AccountAdmin
+  readonly requests: PendingRequests
+  readonly members: MemberCore
+  /** Absent where there is one member. */
+  readonly mirror: SessionMirror | undefined
   readonly binding: Binding
   readonly inbox: ClientInbox
   readonly streams: StreamManagement
@@ -36,26 +48,34 @@ export interface BusServicePorts {
   readonly log: Log
 }
 
-export function busService(ports: BusServicePorts): BusHandler<ServerMessage> {
+export interface CoreService extends BusHandler<ServerMessage> {
+  /** A promise exactly when something durable is under way. */
+  receive(from: MemberId, message: ServerMessage): void | Promise<void>
+}
+
+export function busService(ports: BusServicePorts): CoreService {
   return {
     receive: (from, message) => receive(ports, from, message),
     answer: (from, message) => answer(ports, from, message),
   }
 }
 
-function receive(ports: BusServicePorts, from: MemberId, message: ServerMessage): void {
+function receive(ports: BusServicePorts, from: MemberId, message: ServerMessage): void | Promise<void> {
   switch (message.kind) {
     case 'client-stanza': {
       const session = ports.binding.sessions.find(from, message.conn)
-      // Not found: the session was ended here while the stanza was on its way.
-      if (session === undefined) return
+      if (session === undefined) return unknownSession(ports, from, message.conn)
+      if (message.isAgain === true) message.stanza.isAgain = true
       const work = ports.inbox.receive(session, message.stanza)
       if (session.management !== undefined) session.management.count(work)
-      return
+      ports.mirror?.changed(session, message.stanza)
+      return work
     }
     case 'client-nonza': {
       const session = ports.binding.sessions.find(from, message.conn)
-      if (session !== undefined) ports.streams.receive(session, message.element)
+      if (session === undefined) return
+      ports.streams.receive(session, message.element)
+      ports.mirror?.changed(session)
       return
     }
     case 'client-answered': {
@@ -76,14 +96,28 @@ function receive(ports: BusServicePorts, from: MemberId, message: ServerMessage)
       return
     case 'component-closed':
       return ports.components.unregister(from, message.conn)
+    case 'component-up':
+      return ports.components.install(message.domain, message.edge, message.conn)
+    case 'component-down':
+      return ports.components.remove(message.edge, message.conn)
     case 'route':
-      void ports.router.route(message.stanza)
+      if (message.isAgain === true) message.stanza.isAgain = true
+      return ports.router.route(message.stanza)
+    case 'iq-answer':
+      ports.requests.settle(message.stanza)
       return
+    case 'bury':
+      return ports.members.bury(message)
     case 'broadcast':
       return ports.router.expand(message.stanza, message.targets)
     default:
       ports.log.warn('bus-message-ignored', { kind: message.kind, from })
   }
+}
+
+/** It was ended here while the stanza was on its way; or it was lost when two members died at once. */
+function unknownSession({ bus, mirror }: BusServicePorts, edge: MemberId, conn: number): void {
+  if (mirror !== undefined) bus.send(edge, { kind: 'close-stream', conn, condition: 'reset', text: 'The session is lost' })
 }
 
 async function answer(ports: BusServicePorts, from: MemberId, message: ServerMessage): Promise<unknown> {
@@ -93,7 +127,9 @@ async function answer(ports: BusServicePorts, from: MemberId, message: ServerMes
     case 'resume':
       return ports.streams.resume(from, message)
     case 'bind':
-      return ports.binding.bind(from, message)
+      return bind(ports, from, message)
+    case 'account-admin':
+      return administer(ports.admin, message)
     case 'register-component':
       return { isAccepted: !ports.hosts.has(message.domain) && ports.components.register(message.domain, from, message.conn) }
     case 'pre-auth-iq':
@@ -103,6 +139,30 @@ async function answer(ports: BusServicePorts, from: MemberId, message: ServerMes
       if (reply === undefined) throw new Error(`No answer to a bus request '${message.kind}'`)
       return reply
     }
+  }
+}
+
+async function bind({ binding, mirror }: BusServicePorts, from: MemberId, message: BindSession): Promise<BindReply> {
+  const reply = await binding.bind(from, message)
+  // What Bind 2 turned on is known where the session is mirrored before the client can use it.
+  const session = mirror === undefined ? undefined : binding.sessions.find(from, message.conn)
+  if (session !== undefined) mirror?.tell(session)
+  return reply
+}
+
+/** For another member; errors travel as data. */
+async function administer(admin: AccountAdmin, request: AccountAdminRequest): Promise<AccountAdminReply> {
+  const { isDisabled = false, operation, password = '' } = request
+  const account = parseJid(request.account)
+  try {
+    if (operation === 'create') await admin.create(account, password)
+    else if (operation === 'remove') await admin.remove(account)
+    else if (operation === 'setPassword') await admin.setPassword(account, password)
+    else await admin.setDisabled(account, isDisabled)
+    return { isDone: true }
+  } catch (error) {
+    if (!(error instanceof StanzaError)) throw error
+    return { isDone: false, condition: error.condition, text: error.text ?? '' }
   }
 }
 

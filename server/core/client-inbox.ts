@@ -5,12 +5,13 @@
  * `receive` returns a promise exactly when something durable is under way; whoever acknowledges stanzas to the client
  * waits for it.
  */
+import type { Jid } from '@rollcall/jid'
 import { errorReply, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import { messageSent, messageSubmitted, outbound, outboundPresence } from '@rollcall/module-api'
 import type { Log, Metrics, CounterMetric } from '@rollcall/ports'
 import type { ClaimChain, FilterChain, HookChains, ObserveChain } from './hook-chains.ts'
-import { DurableWork } from './durable-work.ts'
+import { bothOf, DurableWork, outcomeOf } from './durable-work.ts'
 import type { HookEvent } from './hook-event.ts'
 import type { IqDispatch } from './iq-dispatch.ts'
 import type { PendingRequests } from './iq-client.ts'
@@ -23,6 +24,8 @@ export interface ClientInboxPorts {
   readonly log: Log
   readonly metrics: Metrics
   readonly route: (stanza: Stanza) => void | Promise<void>
+  /** Whether the account has the message of that stamp in its log. */
+  readonly isKept: (account: Jid, stamp: string) => Promise<boolean>
 }
 
 export class ClientInbox {
@@ -60,16 +63,26 @@ export class ClientInbox {
   #message(session: LocalSession, stanza: Stanza): void | Promise<void> {
     // RFC 6120 §10.3.1: without an address it is for the sender's own account.
     const addressed = stanza.to === undefined ? stanza.addressed(stanza.from, session.account.jid) : stanza
+    return addressed.isAgain ? this.#submitAgain(session, addressed) : this.#submit(session, addressed)
+  }
+
+  /** A member that died may have kept the sender's copy, and shown it to the sender's other resources. */
+  async #submitAgain(session: LocalSession, addressed: Stanza): Promise<void> {
+    if (await this.#ports.isKept(session.account.jid, addressed.stamp)) await this.#ports.route(addressed)
+    else await this.#submit(session, addressed)
+  }
+
+  #submit(session: LocalSession, stanza: Stanza): void | Promise<void> {
     if (this.#submitted.isEmpty) {
-      if (!this.#sent.isEmpty) this.#sent.run({ session, stanza: addressed })
-      return this.#ports.route(addressed)
+      if (!this.#sent.isEmpty) this.#sent.run({ session, stanza })
+      return this.#ports.route(stanza)
     }
     const work = new DurableWork()
-    const kept = this.#submitted.run({ session, stanza: addressed, waitFor: work.waitFor })
+    const kept = this.#submitted.run({ session, stanza, waitFor: work.waitFor })
     if (kept === undefined) return
     if (!this.#sent.isEmpty) this.#sent.run({ session, stanza: kept })
-    const routed = this.#ports.route(addressed)
-    const own = work.promise?.catch((error: unknown) => this.#refuse(session, stanza, error))
+    const routed = this.#ports.route(stanza)
+    const own = work.promise && outcomeOf(work.promise, (error) => this.#refuse(session, stanza, error))
     if (own === undefined) return routed
     if (routed === undefined) return own
     return bothOf(own, routed)
@@ -103,8 +116,4 @@ export class ClientInbox {
     const reply = errorReply(stanza, refusal)
     if (reply !== undefined) session.send(reply)
   }
-}
-
-async function bothOf(first: Promise<void>, second: Promise<void>): Promise<void> {
-  await Promise.all([first, second])
 }

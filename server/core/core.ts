@@ -4,24 +4,24 @@
  * Data flows one way: bus → `ClientInbox` (a client's stanza) → `CoreRouter` → `Delivery` or `HostEntity` → bus.
  */
 import {
-  AccountAdmin, Accounts, inbound, IqClient, LoginClients, PresenceFanOut, Router, ServerControl, ServerInfo,
+  AccountAdmin, Accounts, inbound, IqClient, KeptMessages, LoginClients, PresenceFanOut, Router, ServerControl, ServerInfo,
 } from '@rollcall/module-api'
 import type { Admission, AnyModule, Port } from '@rollcall/module-api'
 import { parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import { Clock, Hasher, idleLoad, Load, Log, Metrics, Random } from '@rollcall/ports'
-import type { Bus, BusHandler, StorageBackend } from '@rollcall/ports'
+import type { Bus, MemberId, StorageBackend } from '@rollcall/ports'
 import { SmEnable } from '@rollcall/protocol'
 import type { Stanza } from '@rollcall/stanza'
 import type { ServerMessage } from '../protocol/messages.ts'
-import type { Placement } from '../protocol/placement.ts'
+import type { Carrier, Placement } from '../protocol/placement.ts'
 import { accountAdminPort, accountsPort } from './account-ports.ts'
 import type { CredentialStore } from './account-ports.ts'
 import { AccountRegistry } from './account-registry.ts'
 import { BindInline } from './bind-inline.ts'
 import { Binding } from './binding.ts'
 import { busService } from './bus-service.ts'
-import type { AuthResponder } from './bus-service.ts'
+import type { AuthResponder, CoreService } from './bus-service.ts'
 import { ClientInbox } from './client-inbox.ts'
 import { ComponentTable } from './components.ts'
 import { defaultStreamManagement } from './config.ts'
@@ -32,15 +32,26 @@ import { HookChains } from './hook-chains.ts'
 import { HostEntity } from './host-entity.ts'
 import { IqDispatch } from './iq-dispatch.ts'
 import { PendingRequests } from './iq-client.ts'
+import type { RequestMembers } from './iq-client.ts'
+import { MemberCore } from './member-core.ts'
 import { ModuleLoader } from './module-loader.ts'
 import { CoreRouter } from './router.ts'
 import { Redelivery } from './redelivery.ts'
-import { exportAccount, importAccount } from './snapshot.ts'
+import { SessionMirror } from './session-mirror.ts'
 import type { AccountSnapshot } from './snapshot.ts'
 import { stopCore } from './stop.ts'
 import { StreamManagement } from './stream-management.ts'
 
+/** What a core is given that has others beside it. */
+export interface CoreMembers {
+  readonly carrier: Carrier
+  /** Who keeps the ledger of sessions. */
+  readonly coordinator: MemberId
+}
+
 export interface CoreOptions {
+  /** Left out where there is one member. */
+  readonly members?: CoreMembers
   readonly config: CoreConfig
   readonly software: { readonly name: string; readonly version: string }
   readonly modules: readonly AnyModule[]
@@ -69,7 +80,15 @@ export interface Core {
   /** What a module provides under a port, if the module is on. */
   find<T>(port: Port<T>): T | undefined
   /** What the bus must call for messages to this core; the composition attaches it, together with an edge's. */
-  readonly service: BusHandler<ServerMessage>
+  readonly service: CoreService
+  /** What it does as one of several. */
+  readonly members: MemberCore
+  /** Delivers to an account here, whatever the placement says: its shard has just come. */
+  deliver(stanza: Stanza): void | Promise<void>
+  /** The same for one stanza to many. */
+  expand(stanza: Stanza, targets: readonly Jid[]): void
+  /** Tells a member that has come what it has to know of this one. */
+  greet(member: MemberId): void
   /** Settles when everything that the account's clients sent so far is safe: to be awaited before it is handed over. */
   settled(account: Jid): Promise<void>
   /** The account's in-memory state, or undefined when it is not warm. The account is forgotten here, sessions and all. */
@@ -82,13 +101,14 @@ export interface Core {
 
 /** Builds a core and sets up its modules. Rejects with `ModuleConfigError` when they cannot be. */
 export async function createCore(options: CoreOptions): Promise<Core> {
-  const { bus, clock, config, credentials, log, metrics, placement, random, storage } = options
+  const { bus, clock, config, credentials, log, members: given, metrics, placement, random, storage } = options
+  const carrier = given?.carrier
   const hosts = new Set(config.hosts)
   const hooks = new HookChains(log)
   const registry = new AccountRegistry({ clock, log, metrics, limits: config.limits, exists: (jid) => credentials.exists(jid) })
   const load = options.load ?? idleLoad
   const iqs = new IqDispatch(log, load, metrics)
-  const components = new ComponentTable(bus)
+  const components = new ComponentTable(bus, () => carrier?.others ?? [])
   const bindInline = new BindInline(log)
   const binding = new Binding({
     bus, clock, random, log, metrics, limits: config.limits, registry, hooks, bindInline,
@@ -100,18 +120,24 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   })
   // For replies: nobody waits until they are durable.
   const reply = (stanza: Stanza) => void router.route(stanza)
-  const requests = new PendingRequests(clock, random, config.limits.pendingRequestsMax, reply)
+  const requests = new PendingRequests(clock, random, config.limits.pendingRequestsMax, reply, carrier === undefined ? undefined : answersOf(bus, carrier))
   const delivery = new Delivery({ registry, hooks, iqs, requests, clock, log, metrics, reply })
   const redelivery = new Redelivery({ delivery, hooks, log })
   const host = new HostEntity({ iqs, requests, reply, bounce: (stanza, error) => router.bounce(stanza, error) })
   const router = new CoreRouter({
-    bus, placement, hosts, components, metrics, log,
-    toAccount: (stanza) => delivery.deliver(stanza),
+    placement, carrier, hosts, components, metrics, log,
+    toAccount: (stanza) => deliver(stanza),
     toHost: (stanza) => host.receive(stanza),
   })
-  const inbox = new ClientInbox({ hooks, iqs, requests, log, metrics, route: (stanza) => router.route(stanza) })
+  const isKept = async (account: Jid, stamp: string) => await loader.find(KeptMessages)?.isKept(account, stamp) === true
+  const inbox = new ClientInbox({ hooks, iqs, requests, log, metrics, route: (stanza) => router.route(stanza), isKept })
+  // What was sent again is looked for in the log first, where a member that died may have put it.
+  const deliverAgain = async (stanza: Stanza) => {
+    if (!await isKept((stanza.to as Jid).bare, stanza.stamp)) await delivery.deliver(stanza)
+  }
+  const deliver = (stanza: Stanza) => (stanza.isAgain && stanza.kind === 'message' ? deliverAgain(stanza) : delivery.deliver(stanza))
   const accounts = accountsPort(registry, credentials)
-  const admin = accountAdminPort({ bus, placement, storage, registry, binding, hooks, credentials, hosts })
+  const admin = accountAdminPort({ placement, carrier, storage, registry, binding, hooks, credentials, hosts })
   const loader = new ModuleLoader({ storage, registry, hooks, iqs, log, bindInline })
   bindInline.add(SmEnable, (session, wish) => streams.enableInline(session as LocalSession, wish))
 
@@ -123,24 +149,22 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   loader.offer(ServerInfo, serverInfo(options, loader, components))
   await loader.load(options.modules, config.modules)
   expandBroadcasts(router, loader, hooks)
-  const service = busService({ binding, inbox, streams, router, components, loader, bindInline, auth: options.auth, hosts, iqs, log })
+  const mirror = given === undefined ? undefined : new SessionMirror({ bus, clock, hooks, coordinator: given.coordinator })
+  const members = new MemberCore({ bus, placement, clock, log, hooks, registry, binding, components, streams, loader, mirror, reply })
+  const service = busService({
+    bus, binding, inbox, streams, router, components, loader, bindInline, auth: options.auth, hosts, iqs, log, admin, requests, members, mirror,
+  })
 
   return {
-    accounts, admin, router, service,
+    accounts, admin, router, service, members, deliver,
+    expand: (stanza, targets) => router.expand(stanza, targets),
+    greet: (member) => components.announceTo(member),
     get modules() { return loader.loaded },
     get sessionCount() { return binding.sessions.count },
     find: (port) => loader.find(port),
     settled: (jid) => streams.settled(jid),
-    handOver: (jid) => {
-      const account = registry.warm(jid)
-      if (account !== undefined) loader.find(PresenceFanOut)?.settle(account)
-      return handOver(jid, { registry, binding, streams, clock })
-    },
-    takeOver: async (snapshot) => {
-      const account = await importAccount(snapshot, { registry, sessionSlots: loader.sessionSlots, sessionPorts: binding.sessionPorts, streams })
-      registry.install(account)
-      for (const session of account.sessions.values()) binding.install(session)
-    },
+    handOver: (jid) => members.handOver(jid),
+    takeOver: (snapshot) => members.takeOver(snapshot),
     stop: () => stopCore({ registry, binding, redelivery, streams, loader, clock, log }),
   }
 }
@@ -169,28 +193,16 @@ function expandBroadcasts(router: CoreRouter, loader: ModuleLoader, hooks: HookC
   router.useBroadcastExpansion((stanza, targets) => fanOut.deliver(stanza, targets, filters.handles('presence') ? admission : undefined))
 }
 
-interface HandOverPorts {
-  readonly registry: AccountRegistry
-  readonly binding: Binding
-  readonly streams: StreamManagement
-  readonly clock: Clock
-}
-
-function handOver(jid: Jid, { registry, binding, streams, clock }: HandOverPorts): AccountSnapshot | undefined {
-  const account = registry.warm(jid)
-  if (account === undefined) return undefined
-  for (const session of account.sessions.values()) {
-    session.sieve?.flush()
-    session.releaseAll()
+/** How answers find the member that asked. */
+function answersOf(bus: Bus<ServerMessage>, carrier: Carrier): RequestMembers {
+  return {
+    own: bus.memberId,
+    forward(member, stanza) {
+      if (!carrier.others.includes(member)) return false
+      bus.send(member, { kind: 'iq-answer', stanza })
+      return true
+    },
   }
-  const snapshot = exportAccount(account, registry, clock.monotonic())
-  registry.evict(jid)
-  for (const session of account.sessions.values()) {
-    session.isEnded = true
-    binding.sessions.remove(session)
-    if (session.management !== undefined) streams.release(session.management)
-  }
-  return snapshot
 }
 
 function serverInfo(options: CoreOptions, loader: ModuleLoader, components: ComponentTable): ServerInfo {

@@ -7,17 +7,17 @@ import type { Stanza } from '@rollcall/stanza'
 import { jidOf } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import type { Router } from '@rollcall/module-api'
-import type { Bus, CounterMetric, Log, Metrics } from '@rollcall/ports'
-import type { ServerMessage } from '../protocol/messages.ts'
-import type { Placement } from '../protocol/placement.ts'
+import type { CounterMetric, Log, Metrics } from '@rollcall/ports'
+import type { Carrier, Placement } from '../protocol/placement.ts'
 import type { ComponentTable } from './components.ts'
 
 /** How one stanza that came for many reaches the accounts of this member; the presence engine provides it. */
 export type ExpandBroadcast = (stanza: Stanza, targets: readonly Jid[]) => void
 
 export interface RouterPorts {
-  readonly bus: Bus<ServerMessage>
   readonly placement: Placement
+  /** Absent where there is one member. */
+  readonly carrier: Carrier | undefined
   readonly hosts: ReadonlySet<string>
   readonly components: ComponentTable
   readonly metrics: Metrics
@@ -61,25 +61,21 @@ export class CoreRouter implements Router {
     if (!this.#ports.hosts.has(to.domainpart)) return this.#toForeign(stanza, to)
     if (to.localpart === '') return this.#ports.toHost(stanza)
     if (this.#ports.placement.isHere(to)) return this.#ports.toAccount(stanza)
-    this.#ports.bus.send(this.#ports.placement.memberOf(to), { kind: 'route', stanza })
+    return this.#ports.carrier?.route(stanza)
   }
 
   broadcast(stanza: Stanza, targets: Iterable<Jid>): void {
     const here: Jid[] = []
-    let elsewhere: Map<string, Jid[]> | undefined
-    const { hosts, placement } = this.#ports
+    let elsewhere: Jid[] | undefined
+    const { carrier, hosts, placement } = this.#ports
     for (const target of targets) {
       if (!hosts.has(target.domainpart)) void this.route(stanza.addressed(stanza.from, target))
       else if (target.localpart === '' || placement.isHere(target)) here.push(target)
-      else {
-        const member = placement.memberOf(target)
-        const list = (elsewhere ??= new Map()).get(member)
-        if (list === undefined) elsewhere.set(member, [target])
-        else list.push(target)
-      }
+      else if (elsewhere === undefined) elsewhere = [target]
+      else elsewhere.push(target)
     }
     if (here.length > 0) this.expand(stanza, here)
-    for (const [member, list] of elsewhere ?? []) this.#ports.bus.send(member, { kind: 'broadcast', stanza, targets: list })
+    if (elsewhere !== undefined) carrier?.broadcast(stanza, elsewhere)
   }
 
   /** Delivers one stanza to many entities of this member. */

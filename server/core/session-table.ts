@@ -15,6 +15,11 @@ export class SessionTable {
     return this.#byEdge.get(edge)?.get(conn)
   }
 
+  /** All sessions of that edge's connections. */
+  ofEdge(edge: MemberId): LocalSession[] {
+    return [...this.#byEdge.get(edge)?.values() ?? []]
+  }
+
   add(session: LocalSession): void {
     let conns = this.#byEdge.get(session.edge)
     if (conns === undefined) this.#byEdge.set(session.edge, conns = new Map())

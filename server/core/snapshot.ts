@@ -105,6 +105,15 @@ function exportSessions(account: LocalAccount, nowMs: number): SessionRecord[] {
 }
 
 function exportSession(session: LocalSession, nowMs: number, exportEntry: (entry: QueueEntry) => EntryRecord): SessionRecord {
+  return {
+    ...recordOf(session),
+    ...(session.earlyMessages().length === 0 ? {} : { early: session.earlyMessages().map(exportEntry) }),
+    ...(session.management === undefined ? {} : { stream: exportStream(session.management, nowMs, exportEntry) }),
+  }
+}
+
+/** A session without what it was sent. */
+export function recordOf(session: LocalSession): SessionRecord {
   const slots: Record<string, SlotRecord> = {}
   for (const [slot, state] of session.slots()) slots[slot.slotName] = { version: slot.version, state: slot.exportState(state) }
   return {
@@ -117,8 +126,6 @@ function exportSession(session: LocalSession, nowMs: number, exportEntry: (entry
     priority: session.priority,
     isInterested: session.isInterested,
     slots,
-    ...(session.earlyMessages().length === 0 ? {} : { early: session.earlyMessages().map(exportEntry) }),
-    ...(session.management === undefined ? {} : { stream: exportStream(session.management, nowMs, exportEntry) }),
   }
 }
 
@@ -160,7 +167,10 @@ export async function importAccount(snapshot: AccountSnapshot, ports: ImportPort
   return account
 }
 
-function importSession(account: LocalAccount, record: SessionRecord, { sessionSlots, sessionPorts }: ImportPorts): LocalSession {
+/** Makes the session of a record, without its stream. */
+export function importSession(
+  account: LocalAccount, record: SessionRecord, { sessionSlots, sessionPorts }: Pick<ImportPorts, 'sessionSlots' | 'sessionPorts'>,
+): LocalSession {
   const jid = account.jid.withResource(record.resourcepart)
   const session = new LocalSession(sessionPorts, account, jid, record.edge, record.conn, record.boundAt, record.origin)
   session.presence = record.presence === null ? undefined : decodeStanza(record.presence)

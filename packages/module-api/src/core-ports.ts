@@ -120,6 +120,12 @@ export interface PresenceFanOut {
   /** Sends what waits about the account on its way: the account is about to leave this member. */
   settle(account: Account): void
 }
+/** Provided by whoever keeps messages, asked by the core about messages that a member which died may have handled. */
+export interface KeptMessages {
+  /** Whether a message of that stamp is among the account's latest. */
+  isKept(account: Jid, stamp: string): Promise<boolean>
+}
+export const KeptMessages = definePort<KeptMessages>('keptMessages')
 /** The receivers' `inbound` filters, for many receivers of one stanza. */
 export interface Admission {
   /** Whether a filter may do anything to presence for the account; if not, `admit` need not be called. */

@@ -93,6 +93,15 @@ export const sessionUnbound = observeHook<UnboundSession>('sessionUnbound')
 export const sessionDetached = observeHook<{ readonly session: Session }>('sessionDetached')
 /** A client resumed its session; what it had missed was sent again. */
 export const sessionResumed = observeHook<{ readonly session: Session }>('sessionResumed')
+/**
+ * A session goes on here whose core died. `unacked`: messages that its client has or may have, and did not acknowledge;
+ * `received`: messages that it got lately. What else was on its way to it is lost.
+ */
+export const sessionRestored = observeHook<{
+  readonly session: Session
+  readonly unacked: readonly Stanza[]
+  readonly received: readonly Stanza[]
+}>('sessionRestored')
 /** A session sent its first presence after being unavailable (RFC 6121 §4.2). */
 export const resourceAvailable = observeHook<{ readonly session: Session; readonly presence: Stanza }>('resourceAvailable')
 /** An available session sent presence with another priority (RFC 6121 §4.7.2.3); `session.priority` is the new one. */
@@ -100,6 +109,8 @@ export const priorityChanged = observeHook<{ readonly session: Session; readonly
 /** A session went unavailable, by presence or by ending. */
 export const resourceUnavailable = observeHook<{ readonly session: Session; readonly presence: Stanza }>('resourceUnavailable')
 
+/** An account is about to go to another member with its state: what is not yet written has to be, by the time `work` settles. */
+export const accountLeaving = observeHook<{ readonly account: Account; waitFor(work: Promise<void>): void }>('accountLeaving')
 /** An account exists from now on. */
 export const accountCreated = observeHook<{ readonly jid: Jid }>('accountCreated')
 /** An account is about to be deleted with all its data; sessions are already gone, the account's state is still there. */

@@ -1,0 +1,217 @@
+/**
+ * What a core does as one of several (ADR 0012): gives accounts away and takes them over, goes on with sessions whose core
+ * died, and ends those that died with it.
+ */
+import { accountLeaving, PresenceFanOut, sessionRestored } from '@rollcall/module-api'
+import { parseJid, parseJidWire } from '@rollcall/jid'
+import type { Jid } from '@rollcall/jid'
+import type { Bus, Clock, Json, Log, MemberId } from '@rollcall/ports'
+import { errorReply, stanzaFromFrame, StanzaError } from '@rollcall/stanza'
+import type { Stanza } from '@rollcall/stanza'
+import { defaultLimits, latin1ToBytes, scanDocument } from '@rollcall/xml'
+import type { BurySessions, RestoreSession } from '../protocol/member-messages.ts'
+import type { ServerMessage } from '../protocol/messages.ts'
+import type { Placement } from '../protocol/placement.ts'
+import type { AccountRegistry } from './account-registry.ts'
+import type { Binding } from './binding.ts'
+import type { ComponentTable } from './components.ts'
+import type { LocalAccount } from './entities.ts'
+import { DurableWork } from './durable-work.ts'
+import type { HookChains } from './hook-chains.ts'
+import type { ModuleLoader } from './module-loader.ts'
+import type { MirroredRecord, SessionMirror } from './session-mirror.ts'
+import { exportAccount, importAccount, importSession } from './snapshot.ts'
+import type { AccountSnapshot } from './snapshot.ts'
+import type { StreamManagement } from './stream-management.ts'
+import { DeliveredStanza } from './unacked-queue.ts'
+import type { QueueEntry } from './unacked-queue.ts'
+
+export interface MemberCorePorts {
+  readonly bus: Bus<ServerMessage>
+  readonly placement: Placement
+  readonly clock: Clock
+  readonly log: Log
+  readonly hooks: HookChains
+  readonly registry: AccountRegistry
+  readonly binding: Binding
+  readonly components: ComponentTable
+  readonly streams: StreamManagement
+  readonly loader: ModuleLoader
+  /** Absent where there is one member. */
+  readonly mirror: SessionMirror | undefined
+  readonly reply: (stanza: Stanza) => void
+}
+
+/** Sessions that are given up in one turn: each may tell hundreds of contacts. */
+const LOST_PER_TURN = 200
+/** How often a hand-over looks whether everything has settled. */
+const LOOKS_MAX = 1000
+const LOOK_MS = 5
+
+export class MemberCore {
+  readonly #ports: MemberCorePorts
+  readonly #leaving
+  readonly #restored
+
+  constructor(ports: MemberCorePorts) {
+    this.#ports = ports
+    this.#leaving = ports.hooks.observe(accountLeaving)
+    this.#restored = ports.hooks.observe(sessionRestored)
+  }
+
+  // ------------------------------------------------------------------------------------ hand-over
+
+  /** Takes an account out of this member, sessions and all; undefined when it is not warm. */
+  handOver(jid: Jid): AccountSnapshot | undefined {
+    const { binding, clock, loader, mirror, registry, streams } = this.#ports
+    const account = registry.warm(jid)
+    if (account === undefined) return undefined
+    loader.find(PresenceFanOut)?.settle(account)
+    for (const session of account.sessions.values()) {
+      session.sieve?.flush()
+      session.releaseAll()
+    }
+    const snapshot = exportAccount(account, registry, clock.monotonic())
+    registry.evict(jid)
+    for (const session of account.sessions.values()) {
+      mirror?.ended(session)
+      session.isEnded = true
+      binding.sessions.remove(session)
+      if (session.management !== undefined) streams.release(session.management)
+    }
+    return snapshot
+  }
+
+  async takeOver(snapshot: AccountSnapshot): Promise<void> {
+    const { binding, loader, mirror, registry, streams } = this.#ports
+    const account = await importAccount(snapshot, { registry, sessionSlots: loader.sessionSlots, sessionPorts: binding.sessionPorts, streams })
+    registry.install(account)
+    for (const session of account.sessions.values()) {
+      binding.install(session)
+      mirror?.moved(session)
+    }
+  }
+
+  takeOverFrom(snapshot: unknown): Promise<void> {
+    return this.takeOver(snapshot as AccountSnapshot)
+  }
+
+  /** Gives every account that belongs to another member to it. Nothing new comes for them any more. */
+  async handOverMoved(): Promise<void> {
+    const { bus, log, placement, registry, streams } = this.#ports
+    const isMoved = (jid: Jid) => placement.memberOf(jid) !== bus.memberId
+    await this.#untilLoaded(isMoved)
+    const moved = [...registry.all()].filter(({ jid }) => isMoved(jid))
+    for (const account of moved) {
+      await streams.settled(account.jid)
+      const work = new DurableWork()
+      this.#leaving.run({ account, waitFor: work.waitFor })
+      await work.promise?.catch((error: unknown) => log.error('account-leaves-unsaved', { account: account.jid.toString(), error }))
+      const snapshot = this.handOver(account.jid)
+      if (snapshot === undefined) continue
+      // Plain data by its declaration; its interface type cannot say so.
+      bus.send(placement.memberOf(account.jid), { kind: 'take-over', snapshot: snapshot as unknown as Json })
+    }
+  }
+
+  /** Waits until no such account is being loaded: whoever asked for it is served before it leaves. */
+  async #untilLoaded(isMoved: (jid: Jid) => boolean): Promise<void> {
+    const { clock, registry } = this.#ports
+    for (let look = 0; look < LOOKS_MAX && registry.isLoading(isMoved); look++) {
+      await new Promise<void>((resolve) => void clock.after(LOOK_MS, resolve))
+    }
+  }
+
+  // ------------------------------------------------------------------------------------ members that died
+
+  /** The connections of a member are lost. */
+  edgeGone(member: MemberId): void {
+    const { binding, clock, components, streams } = this.#ports
+    components.edgeGone(member)
+    const sessions = binding.sessions.ofEdge(member)
+    const some = () => {
+      for (const session of sessions.splice(0, LOST_PER_TURN)) streams.lost(session)
+      if (sessions.length > 0) clock.soon(some)
+    }
+    some()
+  }
+
+  /** Goes on with a session that `edge` holds and whose core died. */
+  restore(edge: MemberId, message: RestoreSession): Promise<void> {
+    const record = JSON.parse(message.record) as MirroredRecord
+    return this.#withAccount(message.account, record, (account) => {
+      if (account === undefined) {
+        // Removed meanwhile, or storage has trouble: the client finds out by coming back.
+        this.#ports.bus.send(edge, { kind: 'close-stream', conn: message.conn, condition: 'reset', text: 'The account cannot be loaded' })
+      } else this.#restoreTo(account, edge, record, message)
+    })
+  }
+
+  #restoreTo(account: LocalAccount, edge: MemberId, record: MirroredRecord, message: RestoreSession): void {
+    const { binding, clock, loader, mirror, streams } = this.#ports
+    const { conn, recent, stream } = message
+    const older = account.sessions.get(record.resourcepart)
+    if (older !== undefined) binding.end(older, 'replaced', 'conflict', 'Replaced by a new connection')
+    const place = { ...record, edge, conn }
+    const session = importSession(account, place, { sessionSlots: loader.sessionSlots, sessionPorts: binding.sessionPorts })
+    account.sessions.set(record.resourcepart, session)
+    const unacked: Stanza[] = []
+    if (stream !== undefined) {
+      const entries = stream.unacked.map((wire): QueueEntry => {
+        const stanza = readMessage(wire)
+        if (stanza === undefined) return wire
+        unacked.push(stanza)
+        return new DeliveredStanza(stanza, wire, clock.now(), [session])
+      })
+      streams.adopt(session, stream, entries, undefined)
+    }
+    binding.install(session)
+    mirror?.moved(session)
+    const received = recent.map(readMessage).filter((stanza) => stanza !== undefined)
+    this.#restored.run({ session, unacked, received })
+  }
+
+  /** Ends sessions that died with their core: their contacts are told. */
+  bury({ sessions }: BurySessions): void {
+    const { binding, loader } = this.#ports
+    for (const { key, record: text } of sessions) {
+      const record = JSON.parse(text) as MirroredRecord
+      void this.#withAccount(parseJid(key).bare.toString(), record, (account) => {
+        // Its client may be back already: then nobody went away.
+        if (account === undefined || account.sessions.has(record.resourcepart)) return
+        const session = importSession(account, record, { sessionSlots: loader.sessionSlots, sessionPorts: binding.sessionPorts })
+        account.sessions.set(record.resourcepart, session)
+        binding.unbind(session, 'lost')
+      })
+    }
+  }
+
+  #withAccount(text: string, { isTemporary }: MirroredRecord, use: (account: LocalAccount | undefined) => void): Promise<void> {
+    const { registry } = this.#ports
+    return new Promise((resolve, reject) => {
+      const waiter = (account: LocalAccount | undefined) => {
+        try {
+          resolve(use(account))
+        } catch (error) {
+          reject(error)
+        }
+      }
+      if (isTemporary) registry.useTemporary(parseJid(text), waiter)
+      else registry.use(parseJid(text), waiter)
+    })
+  }
+
+  /** A request whose receiver died: whether it was carried out nobody knows. */
+  giveUp(request: Stanza): void {
+    const reply = errorReply(request, new StanzaError('remote-server-timeout', 'The server that handles this is restarting', { type: 'wait' }))
+    if (reply !== undefined) this.#ports.reply(reply)
+  }
+}
+
+/** A message of a wire string; undefined for other stanzas. */
+function readMessage(wire: string): Stanza | undefined {
+  if (!wire.startsWith('<message')) return undefined
+  const frame = scanDocument(latin1ToBytes(`<message xmlns='jabber:client'${wire.slice('<message'.length)}`), defaultLimits)
+  const [from, to] = [frame.attributeWire('from'), frame.attributeWire('to')]
+  return stanzaFromFrame(frame, from === undefined ? undefined : parseJidWire(from), to === undefined ? undefined : parseJidWire(to))
+}

@@ -1,0 +1,133 @@
+/**
+ * Keeps sessions known elsewhere, so that they outlive this core (ADR 0012): there only where there are several members.
+ *
+ * A session is mirrored where somebody is left when this member dies: at the edge that holds its connection, if that is
+ * another member; the edge then announces it to the next core, as if nothing had happened. A session that goes with this
+ * member is entered in the coordinator's ledger, so that its contacts can be told.
+ *
+ * The mirror has what a session consists of (`SessionRecord`), told anew when it has changed, once per turn. It is told
+ * before the stanza that changed it is confirmed to the edge, so that the edge sends again exactly what its copy lacks.
+ */
+import { sessionBound, sessionDetached, sessionResumed, sessionUnbound } from '@rollcall/module-api'
+import type { Bus, Clock, MemberId } from '@rollcall/ports'
+import { encodeStanza, presence } from '@rollcall/stanza'
+import type { Stanza } from '@rollcall/stanza'
+import type { StreamMirror } from '../protocol/member-messages.ts'
+import type { ServerMessage } from '../protocol/messages.ts'
+import type { LocalSession } from './entities.ts'
+import type { HookChains } from './hook-chains.ts'
+import { recordOf } from './snapshot.ts'
+import type { SessionRecord } from './snapshot.ts'
+import { wireOf } from './unacked-queue.ts'
+
+export interface SessionMirrorPorts {
+  readonly bus: Bus<ServerMessage>
+  readonly coordinator: MemberId
+  readonly clock: Clock
+  readonly hooks: HookChains
+}
+
+/** What is written of a session: its record, and whether its account is one of an ANONYMOUS login. */
+export interface MirroredRecord extends SessionRecord {
+  readonly isTemporary: boolean
+}
+
+interface Mirrored {
+  /** A member, or '' for the ledger. */
+  place: MemberId
+  text: string
+  hasStream: boolean
+}
+
+export class SessionMirror {
+  readonly #ports: SessionMirrorPorts
+  readonly #mirrored = new WeakMap<LocalSession, Mirrored>()
+  #due = new Set<LocalSession>()
+
+  constructor(ports: SessionMirrorPorts) {
+    this.#ports = ports
+    const { hooks } = ports
+    const name = 'session-mirror'
+    // Hooks give sessions as modules know them; in a core they are all its own.
+    hooks.observe(sessionBound).add(name, 'late', ({ session }) => this.tell(session as LocalSession))
+    hooks.observe(sessionResumed).add(name, 'late', ({ session }) => this.#tell(session as LocalSession, true))
+    hooks.observe(sessionDetached).add(name, 'late', ({ session }) => this.tell(session as LocalSession))
+    hooks.observe(sessionUnbound).add(name, 'late', ({ session }) => this.ended(session as LocalSession))
+  }
+
+  /** The client did something that may have changed the session. `stanza`: what it was, if it was one. */
+  changed(session: LocalSession, stanza?: Stanza): void {
+    if (stanza?.kind === 'message' || session.isEnded) return
+    const known = this.#mirrored.get(session)
+    // The ledger needs to know that somebody is available, not how: changes of that are what is frequent.
+    if (known?.place === '' && stanza?.kind === 'presence' && stanza.to === undefined && session.presence !== undefined && known.text.includes('"isAway":false')) return
+    this.#due.add(session)
+    if (this.#due.size === 1) this.#ports.clock.soon(this.#tellAll)
+  }
+
+  /** Tells at once what has changed. */
+  tell(session: LocalSession): void {
+    this.#tell(session, false)
+  }
+
+  /** The session came with its account from another member: whoever mirrors it starts anew. */
+  moved(session: LocalSession): void {
+    this.#mirrored.delete(session)
+    this.#tell(session, true, true)
+  }
+
+  /** The session is over, or goes to another member. */
+  ended(session: LocalSession): void {
+    this.#due.delete(session)
+    if (this.#mirrored.get(session)?.place === '') this.#enter(session, '')
+    this.#mirrored.delete(session)
+  }
+
+  readonly #tellAll = (): void => {
+    const due = this.#due
+    this.#due = new Set()
+    for (const session of due) if (!session.isEnded) this.#tell(session, false)
+  }
+
+  #tell(session: LocalSession, isAnew: boolean, isMoved = false): void {
+    const { bus } = this.#ports
+    const place = session.isAttached && session.edge !== bus.memberId ? session.edge : ''
+    const known = this.#mirrored.get(session)
+    const text = place === '' ? ledgerText(session) : recordText(session)
+    const startsStream = place !== '' && session.management !== undefined && (isAnew || known?.hasStream !== true || known.place !== place)
+    if (known?.place === '' && place !== '') this.#enter(session, '')
+    if (known?.place === place && known.text === text && !startsStream) return
+    this.#mirrored.set(session, { place, text, hasStream: place !== '' && session.management !== undefined })
+    if (place === '') {
+      this.#enter(session, text)
+      return
+    }
+    const stream = startsStream ? streamOf(session) : undefined
+    bus.send(place, {
+      kind: 'session-state', conn: session.conn, record: text,
+      ...(stream === undefined ? {} : { stream }), ...(isMoved ? { isMoved } : {}),
+    })
+  }
+
+  #enter(session: LocalSession, record: string): void {
+    const { bus, coordinator } = this.#ports
+    bus.send(coordinator, { kind: 'ledger', key: session.jid.toString(), record })
+  }
+}
+
+function recordText(session: LocalSession): string {
+  return JSON.stringify({ ...recordOf(session), isTemporary: session.account.isTemporary })
+}
+
+/** What is needed to end the session properly: of its presence, that there is one. */
+function ledgerText(session: LocalSession): string {
+  const isAway = session.presence === undefined
+  const record = { ...recordOf(session), presence: isAway ? null : encodeStanza(presence(session.jid, undefined, '')) }
+  return JSON.stringify({ ...record, isTemporary: session.account.isTemporary, isAway })
+}
+
+function streamOf({ management }: LocalSession): StreamMirror | undefined {
+  if (management === undefined) return undefined
+  const { inbound, queue, resumeMs, token } = management
+  return { token, resumeMs, handled: inbound.handled, acked: queue.acked, unacked: [...queue.entries()].map(wireOf) }
+}
