@@ -6,7 +6,7 @@
  * A write is first checked as a whole and then applied, which is what makes it atomic without a journal.
  */
 import { StorageError, checkLimit, checkWriteOps, jsonText } from '@rollcall/ports'
-import type { ArchivePage, ArchiveQuery, Json, Owner, StorageBackend, WriteOp } from '@rollcall/ports'
+import type { ArchiveEntry, ArchivePage, ArchiveQuery, Json, Owner, StorageBackend, WriteOp } from '@rollcall/ports'
 import { MemoryArchive } from './memory-archive.ts'
 
 type ByOwner<T> = Map<string, Map<Owner, T>>
@@ -53,6 +53,10 @@ export class MemoryStorage implements StorageBackend {
     const texts = ops.map(valueText)
     this.#checkConflicts(ops)
     ops.forEach((op, at) => this.#apply(op, texts[at]!))
+  }
+
+  logAppend(store: string, owner: Owner, entry: ArchiveEntry<Json>): Promise<void> {
+    return this.write([{ op: 'log-append', store, owner, entry }])
   }
 
   async keyvalGet(store: string, owner: Owner): Promise<Json | undefined> {
@@ -115,7 +119,7 @@ export class MemoryStorage implements StorageBackend {
 
   /** Only an append can fail, so the ids that earlier operations of the call add or remove are followed in a shadow. */
   #checkConflicts(ops: readonly WriteOp[]): void {
-    if (!ops.some(op => op.op === 'archive-append')) return
+    if (!ops.some(isAppend)) return
     const shadows: ByOwner<MemoryArchive> = new Map()
     for (const op of ops) {
       if (op.op === 'owner-delete') {
@@ -123,15 +127,12 @@ export class MemoryStorage implements StorageBackend {
         for (const owners of shadows.values()) if (owners.has(op.owner)) owners.set(op.owner, new MemoryArchive())
         continue
       }
-      if (!op.op.startsWith('archive-')) continue
+      if (!isAppend(op) && op.op !== 'archive-delete' && op.op !== 'archive-clear') continue
       const real = this.#archives.get(op.store)?.get(op.owner)
-      if (ops.length === 1 && op.op === 'archive-append') {
-        if (real?.has(op.entry.id)) throw new StorageError('conflict', `archive id ${op.entry.id} exists`)
-        return
-      }
+      if (ops.length === 1 && isAppend(op)) return real?.check(op.entry.id, op.op === 'log-append')
       const shadow = slot(shadows, op.store, op.owner, () => real?.copy() ?? new MemoryArchive())
-      if (op.op === 'archive-append') {
-        if (shadow.has(op.entry.id)) throw new StorageError('conflict', `archive id ${op.entry.id} exists`)
+      if (isAppend(op)) {
+        shadow.check(op.entry.id, op.op === 'log-append')
         shadow.append(op.entry, 'null')
       } else if (op.op === 'archive-delete') shadow.delete(op.ids)
       else if (op.op === 'archive-clear') shadow.clear(op.untilMs)
@@ -157,6 +158,7 @@ export class MemoryStorage implements StorageBackend {
         return
       }
       case 'archive-append':
+      case 'log-append':
         slot(this.#archives, op.store, op.owner, () => new MemoryArchive()).append(op.entry, text)
         return
       case 'archive-delete':
@@ -187,5 +189,9 @@ function ownersAfter(owners: Map<Owner, unknown> | undefined, after: Owner | und
 
 function valueText(op: WriteOp): string {
   if (op.op === 'keyval-set' || op.op === 'map-set') return jsonText(op.value)
-  return op.op === 'archive-append' ? jsonText(op.entry.value) : ''
+  return isAppend(op) ? jsonText(op.entry.value) : ''
+}
+
+function isAppend(op: WriteOp): op is Extract<WriteOp, { op: 'archive-append' | 'log-append' }> {
+  return op.op === 'archive-append' || op.op === 'log-append'
 }

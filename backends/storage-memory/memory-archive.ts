@@ -22,8 +22,12 @@ export class MemoryArchive {
     return copy
   }
 
-  has(id: string): boolean {
-    return this.#ids.has(id)
+  /** Throws `StorageError('conflict')` when an entry cannot have this id. */
+  check(id: string, isLog: boolean): void {
+    if (this.#ids.has(id)) throw new StorageError('conflict', `archive id ${id} exists`)
+    // Ids of a log grow, so the last entry has the greatest one.
+    const last = this.#rows.at(-1)
+    if (isLog && last !== undefined && last.id > id) throw new StorageError('conflict', `archive id ${id} is not after the last one`)
   }
 
   append(entry: ArchiveEntry<Json>, text: string): void {

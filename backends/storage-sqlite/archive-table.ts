@@ -1,189 +1,213 @@
 /**
- * The archive: appends at the end of one rowid table, pages through narrow indexes.
+ * Archives, whatever shape they have: rows (`archive-rows.ts`), and for logs the journal and segments.
  *
- * See `migrations.ts` for `high` and `late_max`, which make the order of append searchable by time. Per archive the id, the
- * last `high` and `late_max` are kept in memory (bounded), so that an append is one insert and no read.
+ * The entries of one log may be in three places: rows (written by an earlier version, or while search was on), segments,
+ * and the tail in the journal. The tail is behind the segments; rows may be anywhere between, so a page is made of both in
+ * the order of their ids, which is the order of append.
  */
-import { StorageError, wordsOf } from '@rollcall/ports'
+import { StorageError } from '@rollcall/ports'
 import type { ArchiveQuery } from '@rollcall/ports'
+import { ArchiveHeads } from './archive-heads.ts'
+import type { Head } from './archive-heads.ts'
+import { ArchiveRows } from './archive-rows.ts'
 import type { Database } from './database.ts'
+import { Journal } from './journal.ts'
+import type { Tail } from './journal.ts'
+import type { Entry } from './segment-format.ts'
+import { matches, Segments, unknownId } from './segments.ts'
+import type { Filter } from './segments.ts'
 import type { SmallTables } from './small-tables.ts'
+import { Trash } from './trash.ts'
 
-interface Head {
-  readonly archive: number
-  /** Greatest `at` appended so far; -Infinity in an empty archive. */
-  high: number
-  lateMax: number
-}
-
-type Filter = Omit<ArchiveQuery, 'limit'>
-interface Position {
-  readonly seq: number
-  readonly high: number
-}
-interface Where {
-  readonly sql: string
-  readonly values: (string | number)[]
-}
-
-/** About 200 bytes each; when full the memory starts afresh, at the price of two index reads per archive. */
-const HEADS_MAX = 50_000
+/** Characters of all tails beyond which the oldest are folded: the memory they take, and what opening the file reads. */
+const TAILS_MAX = 8_388_608
+/** Folded in one transaction, about 5 ms. */
+const FOLD_SIZE = 1_048_576
+const FOLD_TAILS = 128
 
 export class ArchiveTable {
+  readonly journal: Journal
   readonly #database: Database
-  readonly #tables: SmallTables
-  readonly #heads = new Map<string, Head>()
+  readonly #rows: ArchiveRows
+  readonly #segments: Segments
+  readonly #heads: ArchiveHeads
+  readonly #trash: Trash
 
   constructor(database: Database, tables: SmallTables) {
     this.#database = database
-    this.#tables = tables
+    this.journal = new Journal(database)
+    this.#rows = new ArchiveRows(database)
+    this.#segments = new Segments(database)
+    this.#heads = new ArchiveHeads(database, tables, this.journal, this.#segments)
+    this.#trash = new Trash(database)
   }
 
-  /** After a rollback: what was remembered may never have happened. */
+  /** After a rollback. */
   forget(): void {
-    this.#heads.clear()
+    this.#heads.forget()
   }
 
-  append(store: string, owner: string, id: string, at: number, peer: string, value: string, text?: string): void {
-    const head = this.#find(store, owner) ?? this.#create(store, owner)
-    const high = Math.max(head.high, at)
-    // First the bound, which may be too wide but never too narrow, then the entry: if the insert fails, nothing is wrong.
-    if (high - at > head.lateMax) {
-      this.#database.prepare('UPDATE archive SET late_max = ? WHERE id = ?').run(high - at, head.archive)
-      head.lateMax = high - at
-    }
-    const { lastInsertRowid } = this.#database
-      .prepare('INSERT INTO entry (archive, id, at, high, peer, value) VALUES (?, ?, ?, ?, ?, ?)')
-      .run(head.archive, id, at, high, peer, value)
-    if (text !== undefined) {
-      this.#database
-        .prepare('INSERT INTO entry_text (rowid, place, words) VALUES (?, ?, ?)')
-        .run(lastInsertRowid, placeOf(head.archive), text)
-    }
-    head.high = high
+  append(store: string, owner: string, entry: Entry, text?: string): void {
+    const head = this.#heads.find(store, owner) ?? this.#heads.make(store, owner)
+    if (head.isLog) checkOrder(head, entry.id)
+    this.#raise(head, entry.at)
+    this.#rows.append(head, entry, text)
+    head.high = Math.max(head.high, entry.at)
+    if (head.isLog) head.lastId = entry.id
+  }
+
+  logAppend(store: string, owner: string, entry: Entry): void {
+    const head = this.#heads.find(store, owner) ?? this.#heads.make(store, owner)
+    if (!head.isLog) this.#heads.makeLog(head)
+    checkOrder(head, entry.id)
+    this.#raise(head, entry.at)
+    this.journal.append(head.archive, entry)
+    head.high = Math.max(head.high, entry.at)
+    head.lastId = entry.id
   }
 
   delete(store: string, owner: string, ids: readonly string[]): void {
-    const head = this.#find(store, owner)
-    if (!head) return
-    for (const id of ids) this.#database.prepare('DELETE FROM entry WHERE archive = ? AND id = ?').run(head.archive, id)
+    const head = this.#heads.find(store, owner)
+    if (head === undefined) return
+    if (head.hasRows) this.#rows.delete(head, ids)
+    if (!head.isLog) return
+    const gone = new Set(ids)
+    if (this.journal.tail(head.archive).some(({ id }) => gone.has(id))) this.#fold(this.journal.take(head.archive)!)
+    this.#segments.delete(head.archive, ids)
+    this.#heads.forgetOne(store, owner)
   }
 
   clear(store: string, owner: string, untilMs: number | null): void {
-    const head = this.#find(store, owner)
-    if (!head) return
-    if (untilMs === null) this.#database.prepare('DELETE FROM entry WHERE archive = ?').run(head.archive)
-    else {
-      this.#database
-        .prepare('DELETE FROM entry WHERE archive = ? AND high <= ? AND at <= ?')
-        .run(head.archive, untilMs + head.lateMax, untilMs)
-    }
+    const head = this.#heads.find(store, owner)
+    if (head === undefined) return
+    this.#heads.forgetOne(store, owner)
+    if (untilMs === null) return this.#discard(head.archive)
+    if (head.hasRows) this.#rows.clear(head, untilMs)
+    if (!head.isLog) return
+    const tail = this.journal.take(head.archive)
+    if (tail !== undefined) this.#fold(tail)
+    this.#segments.clear(head.archive, untilMs, head.lateMax)
   }
 
   ownerDelete(owner: string): void {
-    const archives = this.#database.prepare('SELECT id FROM archive WHERE owner = ?').all(owner) as unknown as [number][]
-    for (const [archive] of archives) this.#database.prepare('DELETE FROM entry WHERE archive = ?').run(archive)
-    this.#database.prepare('DELETE FROM archive WHERE owner = ?').run(owner)
-    if (archives.length > 0) this.#heads.clear()
+    const archives = this.#database.prepare('SELECT id FROM archive WHERE owner = ? AND store > 0').all(owner) as unknown as [number][]
+    for (const [archive] of archives) this.#discard(archive)
+    if (archives.length > 0) this.#heads.forget()
   }
 
   /** A page as JSON text: `[isComplete, [id, at, with, value], …]`. */
   query(store: string, owner: string, query: ArchiveQuery): string {
-    const where = this.#where(store, owner, query)
-    if (!where) return '[true]'
-    const direction = query.isBackward ? 'DESC' : 'ASC'
-    const order = query.text === undefined ? `high ${direction}, seq ${direction}` : `entry_text.rowid ${direction}`
-    const sql = `SELECT id, at, peer, value ${where.sql} ORDER BY ${order} LIMIT ?`
+    const head = this.#heads.find(store, owner)
+    this.#checkIds(head, query)
+    const { limit, isBackward = false } = query
     // One more than asked for tells whether there are more.
-    const rows = this.#database.prepare(sql).all(...where.values, query.limit + 1) as unknown as [string, number, string, string][]
-    const isComplete = rows.length <= query.limit
-    if (!isComplete) rows.pop()
-    if (query.isBackward) rows.reverse()
+    const entries = head === undefined ? [] : this.#select(head, query, limit + 1, isBackward)
+    const isComplete = entries.length <= limit
+    if (!isComplete) entries.pop()
+    if (isBackward) entries.reverse()
     let text = isComplete ? '[true' : '[false'
-    for (const [id, at, peer, value] of rows) text += `,[${JSON.stringify(id)},${at},${JSON.stringify(peer)},${value}]`
+    for (const { id, at, peer, value } of entries) text += `,[${JSON.stringify(id)},${at},${JSON.stringify(peer)},${value}]`
     return `${text}]`
   }
 
   count(store: string, owner: string, filter: Filter): number {
-    const where = this.#where(store, owner, filter)
-    if (!where) return 0
-    const row = this.#database.prepare(`SELECT count(*) ${where.sql}`).get(...where.values) as unknown as [number]
-    return row[0]
+    const head = this.#heads.find(store, owner)
+    this.#checkIds(head, filter)
+    if (head === undefined) return 0
+    const inRows = head.hasRows ? this.#rows.count(head, filter) : 0
+    if (!head.isLog || filter.text !== undefined) return inRows
+    if (filter.ids !== undefined) return inRows + this.#byIds(head, filter).length
+    const tail = this.journal.tail(head.archive).filter(entry => matches(entry, filter)).length
+    return inRows + this.#segments.count(head.archive, filter, head.lateMax) + tail
   }
 
-  #where(store: string, owner: string, filter: Filter): Where | undefined {
-    const head = this.#find(store, owner)
-    const find = (id: string): Position => this.#position(head, id)
-    const after = filter.after === undefined ? undefined : find(filter.after)
-    const before = filter.before === undefined ? undefined : find(filter.before)
-    const among = filter.ids?.map(id => find(id).seq)
-    if (!head) return undefined
-    const words = filter.text === undefined ? undefined : wordsOf(filter.text)
-    if (words?.length === 0) return undefined
-    const where = words === undefined ? this.#inOrder(head, filter) : searched(head, words)
-    let { sql } = where
-    const add = (condition: string, value: string | number | undefined): void => {
-      if (value === undefined) return
-      sql += ` AND ${condition}`
-      where.values.push(value)
+  /** Whether there is work for `tidy`. */
+  get isUntidy(): boolean {
+    return this.journal.size > TAILS_MAX || !this.#trash.isEmpty
+  }
+
+  /** A bounded piece of work that nobody waits for, in the transaction under way: folds old tails, deletes what is discarded. */
+  tidy(): void {
+    let folded = 0
+    for (let tails = 0; this.journal.size > TAILS_MAX && folded < FOLD_SIZE && tails < FOLD_TAILS; tails++) {
+      folded += this.#foldOldest()
     }
-    add('peer = ?', filter.with)
-    const low = Math.max(after?.high ?? -Infinity, filter.start ?? -Infinity)
-    const high = Math.min(before?.high ?? Infinity, filter.end === undefined ? Infinity : filter.end + head.lateMax)
-    add('high >= ?', low > -Infinity ? low : undefined)
-    add('high <= ?', high < Infinity ? high : undefined)
-    // A search goes by the rowid of the words, which is the entry's `seq`.
-    const seq = words === undefined ? 'seq' : 'entry_text.rowid'
-    add(`${seq} > ?`, after?.seq)
-    add(`${seq} < ?`, before?.seq)
-    add('at >= ?', filter.start)
-    add('at <= ?', filter.end)
-    add('seq IN (SELECT value FROM json_each(?))', among && JSON.stringify(among))
-    return { sql, values: where.values }
+    if (folded > 0) this.journal.trim()
+    this.#trash.deleteSome()
   }
 
-  #inOrder(head: Head, filter: Filter): Where {
-    const index = filter.with === undefined ? 'entry_order' : 'entry_peer'
-    return { sql: `FROM entry ${filter.ids ? 'NOT INDEXED' : `INDEXED BY ${index}`} WHERE archive = ?`, values: [head.archive] }
+  /** Folds everything. */
+  settle(): void {
+    while (this.journal.oldest() !== undefined) this.#foldOldest()
+    this.journal.empty()
   }
 
-  #position(head: Head | undefined, id: string): Position {
-    const row = head && this.#database.prepare('SELECT seq, high FROM entry WHERE archive = ? AND id = ?').get(head.archive, id)
-    if (!row) throw new StorageError('item-not-found', `no archive entry ${id}`)
-    const [seq, high] = row as unknown as [number, number]
-    return { seq, high }
+  #foldOldest(): number {
+    const tail = this.journal.take(this.journal.oldest()!.archive)!
+    this.#fold(tail)
+    return tail.size
   }
 
-  #create(store: string, owner: string): Head {
-    this.#database.prepare('INSERT INTO archive (store, owner) VALUES (?, ?)').run(this.#tables.storeId(store), owner)
-    return this.#find(store, owner)!
+  #fold(tail: Tail): void {
+    this.#segments.add(tail.archive, tail.entries, tail.size)
+    this.#database.prepare('UPDATE archive SET folded = ? WHERE id = ?').run(this.journal.last, tail.archive)
   }
 
-  #find(store: string, owner: string): Head | undefined {
-    const key = `${store}\0${owner}`
-    const known = this.#heads.get(key)
-    if (known) return known
-    const storeId = this.#tables.findStoreId(store)
-    if (storeId === undefined) return undefined
-    const row = this.#database.prepare('SELECT id, late_max FROM archive WHERE owner = ? AND store = ?').get(owner, storeId)
-    if (!row) return undefined
-    const [archive, lateMax] = row as unknown as [number, number]
-    const last = this.#database.prepare('SELECT high FROM entry WHERE archive = ? ORDER BY high DESC LIMIT 1').get(archive)
-    const head: Head = { archive, high: last ? (last as unknown as [number])[0] : -Infinity, lateMax }
-    if (this.#heads.size >= HEADS_MAX) this.#heads.clear()
-    this.#heads.set(key, head)
-    return head
+  #discard(archive: number): void {
+    this.journal.take(archive)
+    this.#trash.put(archive, this.journal.last)
+  }
+
+  #select(head: Head, filter: Filter, limit: number, isBackward: boolean): Entry[] {
+    const rows = head.hasRows ? this.#rows.select(head, filter, limit, isBackward) : []
+    if (!head.isLog || filter.text !== undefined) return rows
+    const logged = filter.ids === undefined ? this.#logged(head, filter, limit, isBackward) : this.#byIds(head, filter)
+    if (isBackward && filter.ids !== undefined) logged.reverse()
+    if (rows.length === 0) return logged.slice(0, limit)
+    const order = isBackward ? -1 : 1
+    return [...rows, ...logged].sort((one, other) => (one.id < other.id ? -order : order)).slice(0, limit)
+  }
+
+  #logged({ archive, lateMax }: Head, filter: Filter, limit: number, isBackward: boolean): Entry[] {
+    const tail = this.journal.tail(archive).filter(entry => matches(entry, filter))
+    const found: Entry[] = isBackward ? tail.slice(-limit).reverse() : []
+    if (found.length < limit) {
+      const segments = isBackward ? this.#segments.selectBackward(archive, filter, lateMax) : this.#segments.select(archive, filter, lateMax)
+      for (const entry of segments) if (found.push(entry) >= limit) break
+    }
+    if (!isBackward && found.length < limit) found.push(...tail.slice(0, limit - found.length))
+    return found
+  }
+
+  /** Entries of the log with the ids of the filter, in order. */
+  #byIds(head: Head, { ids = [], ...filter }: Filter): Entry[] {
+    const found = [...new Set(ids)].sort().map(id => this.#find(head, id))
+    return found.filter((entry): entry is Entry => entry !== undefined && matches(entry, filter))
+  }
+
+  #find({ archive }: Head, id: string): Entry | undefined {
+    return this.journal.tail(archive).find(entry => entry.id === id) ?? this.#segments.find(archive, id)
+  }
+
+  /** Of others than logs the rows check themselves. */
+  #checkIds(head: Head | undefined, { after, before, ids = [] }: Filter): void {
+    if (head !== undefined && !head.isLog) {
+      if (head.hasRows) return
+    }
+    for (const id of [after, before, ...ids]) {
+      if (id === undefined) continue
+      if (head === undefined || !head.isLog || !(this.#rows.has(head, id) || this.#find(head, id) !== undefined)) throw unknownId(id)
+    }
+  }
+
+  /** First the bound, which may be too wide but never too narrow, then the entry: if the insert fails, nothing is wrong. */
+  #raise(head: Head, at: number): void {
+    if (head.high - at <= head.lateMax) return
+    this.#database.prepare('UPDATE archive SET late_max = ? WHERE id = ?').run(head.high - at, head.archive)
+    head.lateMax = head.high - at
   }
 }
 
-/** The word that stands for an archive in the index of words. */
-const placeOf = (archive: number): string => `archive${archive}`
-
-/** Entries with all these words: the list of the archive meets the lists of the words. */
-function searched(head: Head, words: readonly string[]): Where {
-  const terms = [`place : "${placeOf(head.archive)}"`, ...words.map(word => `words : "${word}"`)]
-  return {
-    sql: 'FROM entry_text CROSS JOIN entry ON entry.seq = entry_text.rowid WHERE entry_text MATCH ? AND archive = ?',
-    values: [terms.join(' AND '), head.archive],
-  }
+function checkOrder(head: Head, id: string): void {
+  if (id <= head.lastId) throw new StorageError('conflict', `archive id ${id} is not after ${head.lastId}`)
 }

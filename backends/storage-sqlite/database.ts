@@ -45,11 +45,24 @@ export function toWireError(error: unknown): WireError {
 
 export class Database {
   readonly connection: DatabaseSync
+  readonly #isFull: boolean
   readonly #statements = new Map<string, StatementSync>()
 
   constructor(options: WorkerOptions) {
     checkPlace(options.path)
     this.connection = open(options)
+    this.#isFull = options.durability === 'full'
+  }
+
+  /** Runs a transaction whose commit need not be on the disk; the next one that must be takes it along. */
+  relaxed(transaction: () => void): void {
+    if (!this.#isFull) return transaction()
+    this.connection.exec('PRAGMA synchronous = NORMAL')
+    try {
+      transaction()
+    } finally {
+      this.connection.exec('PRAGMA synchronous = FULL')
+    }
   }
 
   /** The prepared statement for a text; rows come as arrays. The number of texts is fixed by the code, so this is bounded. */

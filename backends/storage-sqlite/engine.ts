@@ -9,6 +9,7 @@ import type { ArchiveQuery } from '@rollcall/ports'
 import { ArchiveTable } from './archive-table.ts'
 import { toStorageError } from './database.ts'
 import type { Database } from './database.ts'
+import type { Entry } from './segment-format.ts'
 import { SmallTables } from './small-tables.ts'
 import { CALL, OP, STATUS } from './wire.ts'
 import type { Cell } from './wire.ts'
@@ -55,12 +56,13 @@ class Reader {
 
 /** Cells after the code, by call (writes are walked) and by operation. */
 const CALL_CELLS = [0, 2, 3, 3, 2, 3, 3, 3, 3, 4] as const
-const OP_CELLS = [3, 2, 4, 3, 6, 3, 3, 4, 1, 7] as const
+const OP_CELLS = [3, 2, 4, 3, 6, 3, 3, 4, 1, 7, 6] as const
+const LOG_APPEND_CELLS = 6
 
-/** Operations of one changing statement, which SQLite makes atomic by itself: alone in a call they need no savepoint. */
-const ONE_STATEMENT: ReadonlySet<number> = new Set([OP.keyvalSet, OP.keyvalDelete, OP.mapSet, OP.mapDelete, OP.archiveAppend, OP.counterAdd])
+/** Operations of one changing statement, which is atomic by itself: alone in a call they need no savepoint. */
+const ONE_STATEMENT: ReadonlySet<number> = new Set([OP.keyvalSet, OP.keyvalDelete, OP.mapSet, OP.mapDelete, OP.archiveAppend, OP.logAppend, OP.counterAdd])
 
-const isWrite = (code: number): boolean => code === CALL.write || code === CALL.counterAdd
+const isWrite = (code: number): boolean => code === CALL.write || code === CALL.counterAdd || code === CALL.logAppend
 
 /** The transaction is gone, with everything the batch had done. */
 class TransactionLost extends Error {}
@@ -76,6 +78,37 @@ export class Engine {
     this.#archive = new ArchiveTable(database, this.#tables)
   }
 
+  /** Whether there is work for `tidy`. */
+  get isUntidy(): boolean {
+    return this.#archive.isUntidy
+  }
+
+  /**
+   * Does a bounded piece of the work that nobody waits for. It is not waited for on the disk either: a power cut may undo
+   * it as a whole, and then it is done again. Throws what SQLite throws, with nothing changed.
+   */
+  tidy(): void {
+    this.#inBackground(() => this.#archive.tidy())
+  }
+
+  /** Before closing: leaves nothing in the journal. Throws as `tidy` does. */
+  settle(): void {
+    this.#inBackground(() => this.#archive.settle())
+  }
+
+  #inBackground(work: () => void): void {
+    this.#database.relaxed(() => {
+      try {
+        this.#database.prepare('BEGIN IMMEDIATE').run()
+        work()
+        this.#commit()
+      } catch (error) {
+        this.#rollback()
+        throw error
+      }
+    })
+  }
+
   /** Executes a batch; the reply has a status and a result per call, and is made after the commit. Never throws. */
   run(cells: readonly Cell[]): Cell[] {
     const starts = callStarts(cells)
@@ -84,7 +117,7 @@ export class Engine {
     try {
       this.#database.prepare(hasWrites ? 'BEGIN IMMEDIATE' : 'BEGIN').run()
       for (const start of starts) this.#one(cells, start, reply)
-      this.#database.prepare('COMMIT').run()
+      this.#commit()
       return reply
     } catch (error) {
       this.#rollback()
@@ -105,7 +138,7 @@ export class Engine {
       try {
         this.#database.prepare('BEGIN').run()
         this.#one(cells, start, reply)
-        this.#database.prepare('COMMIT').run()
+        this.#commit()
       } catch (again) {
         this.#rollback()
         reply.length = length
@@ -115,9 +148,17 @@ export class Engine {
     return reply
   }
 
+  #commit(): void {
+    const { journal } = this.#archive
+    journal.write()
+    this.#database.prepare('COMMIT').run()
+    journal.committed()
+  }
+
   #rollback(): void {
     this.#forget()
     if (this.#database.isInTransaction) this.#database.prepare('ROLLBACK').run()
+    this.#archive.journal.rolledBack()
   }
 
   #forget(): void {
@@ -129,9 +170,10 @@ export class Engine {
     const reader = new Reader(cells, start)
     const code = reader.number()
     try {
-      const result = code === CALL.write ? this.#write(reader) : this.#call(code, reader)
+      const result = code === CALL.logAppend ? this.#logAppend(reader) : code === CALL.write ? this.#write(reader) : this.#call(code, reader)
       reply.push(STATUS.done, result)
     } catch (error) {
+      if (error instanceof TransactionLost) throw error
       if (!this.#database.isInTransaction) throw new TransactionLost('transaction lost', { cause: error })
       fail(reply, error)
     }
@@ -143,17 +185,40 @@ export class Engine {
       this.#op(reader)
       return null
     }
+    this.#whole(() => {
+      for (let at = 0; at < count; at++) this.#op(reader)
+    })
+    return null
+  }
+
+  #logAppend(reader: Reader): Cell {
+    const count = reader.number()
+    const append = (): void => {
+      for (let at = 0; at < count; at++) this.#archive.logAppend(reader.text(), reader.text(), readEntry(reader))
+    }
+    if (count === 1) append()
+    else this.#whole(append)
+    return null
+  }
+
+  /** All of it or nothing. */
+  #whole(work: () => void): void {
+    const { journal } = this.#archive
+    const mark = journal.mark()
     this.#database.prepare('SAVEPOINT call').run()
     try {
-      for (let at = 0; at < count; at++) this.#op(reader)
+      work()
     } catch (error) {
-      if (this.#database.isInTransaction) this.#database.prepare('ROLLBACK TO call').run()
       this.#forget()
+      if (!this.#database.isInTransaction) throw error
+      this.#database.prepare('ROLLBACK TO call').run()
+      // What cannot be taken back alone is taken back with the whole batch, whose other calls are then executed again.
+      if (journal.isTouched) throw new TransactionLost('transaction given up', { cause: error })
+      journal.undoTo(mark)
       throw error
     } finally {
       if (this.#database.isInTransaction) this.#database.prepare('RELEASE call').run()
     }
-    return null
   }
 
   #call(code: number, reader: Reader): Cell {
@@ -195,9 +260,11 @@ export class Engine {
       case OP.mapDelete:
         return this.#tables.mapDelete(store, reader.text(), reader.text())
       case OP.archiveAppend:
-        return this.#archive.append(store, reader.text(), reader.text(), reader.number(), reader.text(), reader.text())
+        return this.#archive.append(store, reader.text(), readEntry(reader))
       case OP.archiveAppendText:
-        return this.#archive.append(store, reader.text(), reader.text(), reader.number(), reader.text(), reader.text(), reader.text())
+        return this.#archive.append(store, reader.text(), readEntry(reader), reader.text())
+      case OP.logAppend:
+        return this.#archive.logAppend(store, reader.text(), readEntry(reader))
       case OP.archiveDelete:
         return this.#archive.delete(store, reader.text(), JSON.parse(reader.text()) as string[])
       case OP.archiveClear:
@@ -214,6 +281,11 @@ export class Engine {
   }
 }
 
+/** Arguments are evaluated in order: the cells are read as they come. */
+function readEntry(reader: Reader): Entry {
+  return { id: reader.text(), at: reader.number(), peer: reader.text(), value: reader.text() }
+}
+
 function fail(reply: Cell[], error: unknown): void {
   const { code, message } = toStorageError(error)
   reply.push(STATUS.failed, JSON.stringify({ code, message }))
@@ -227,7 +299,8 @@ function callStarts(cells: readonly Cell[]): number[] {
     const code = reader.number()
     if (code === CALL.write) {
       for (let left = reader.number(); left > 0; left--) reader.skip(OP_CELLS[reader.number()]!)
-    } else reader.skip(CALL_CELLS[code]!)
+    } else if (code === CALL.logAppend) reader.skip(reader.number() * LOG_APPEND_CELLS)
+    else reader.skip(CALL_CELLS[code]!)
   }
   return starts
 }

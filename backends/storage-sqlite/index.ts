@@ -9,8 +9,8 @@
  * Bounded: at most `queueOpsMax` operations wait; beyond that calls reject with `StorageError('busy')`.
  */
 import { Worker } from 'node:worker_threads'
-import { StorageError, checkLimit, checkWriteOps } from '@rollcall/ports'
-import type { ArchivePage, ArchiveQuery, Clock, CounterMetric, HistogramMetric, Json, Metrics, Owner, StorageBackend, WriteOp } from '@rollcall/ports'
+import { StorageError, checkAppend, checkLimit, checkWriteOps, jsonText } from '@rollcall/ports'
+import type { ArchiveEntry, ArchivePage, ArchiveQuery, Clock, CounterMetric, HistogramMetric, Json, Metrics, Owner, StorageBackend, WriteOp } from '@rollcall/ports'
 import { CALL, STATUS, encodeOp } from './wire.ts'
 import type { Cell, Control, Report, WireError, WorkerOptions } from './wire.ts'
 
@@ -37,7 +37,6 @@ const BATCH_OPS_MAX = 8192
 const BATCHES_IN_FLIGHT_MAX = 2
 
 interface Waiter {
-  readonly ops: number
   resolve(result: Cell): void
   reject(error: Error): void
 }
@@ -45,6 +44,8 @@ class Batch {
   readonly cells: Cell[] = []
   readonly waiters: Waiter[] = []
   opCount = 0
+  /** Appends that are one call so far: where its count stands, and its promise. */
+  group: { readonly countAt: number; readonly promise: Promise<void> } | undefined = undefined
   sentAtMs = 0
 }
 interface Meters {
@@ -145,6 +146,17 @@ export class SqliteStorage implements StorageBackend {
     await this.#call(Math.max(1, ops.length), cells)
   }
 
+  logAppend(store: string, owner: Owner, entry: ArchiveEntry<Json>): Promise<void> {
+    try {
+      checkAppend(owner, entry)
+      // Words are found in rows only.
+      if (entry.text !== undefined) return this.write([{ op: 'log-append', store, owner, entry }])
+      return this.#appendToLog(store, owner, entry, jsonText(entry.value))
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
   async keyvalGet(store: string, owner: Owner): Promise<Json | undefined> {
     return orUndefined(await this.#call(1, [CALL.keyvalGet, store, owner]))
   }
@@ -203,22 +215,50 @@ export class SqliteStorage implements StorageBackend {
   }
 
   #call(ops: number, cells: Cell[]): Promise<Cell> {
-    if (this.#refusal) return Promise.reject(this.#refusal)
-    if (this.#queuedOps >= this.#queueOpsMax) {
-      this.#meters?.refused.add(1)
-      return Promise.reject(new StorageError('busy', `${this.#queuedOps} storage operations wait already`))
+    const refusal = this.#refused()
+    if (refusal !== undefined) return Promise.reject(refusal)
+    const batch = this.#batch(ops)
+    for (const cell of cells) batch.cells.push(cell)
+    batch.group = undefined
+    const { waiters } = batch
+    return new Promise((resolve, reject) => waiters.push({ resolve, reject }))
+  }
+
+  /** Appends with nothing between them are one call with one promise: a promise each costs more than the rest of an append. */
+  #appendToLog(store: string, owner: Owner, { id, at, with: peer }: ArchiveEntry<Json>, value: string): Promise<void> {
+    const refusal = this.#refused()
+    if (refusal !== undefined) return Promise.reject(refusal)
+    const batch = this.#batch(1)
+    const { cells, waiters } = batch
+    if (batch.group === undefined) {
+      cells.push(CALL.logAppend, 0)
+      const countAt = cells.length - 1
+      const promise = new Promise<void>((resolve, reject) => waiters.push({ resolve: () => resolve(), reject }))
+      batch.group = { countAt, promise }
     }
+    const { group } = batch
+    ;(cells[group.countAt] as number)++
+    cells.push(store, owner, id, at, peer, value)
+    return group.promise
+  }
+
+  #refused(): StorageError | undefined {
+    if (this.#refusal !== undefined || this.#queuedOps < this.#queueOpsMax) return this.#refusal
+    this.#meters?.refused.add(1)
+    return new StorageError('busy', `${this.#queuedOps} storage operations wait already`)
+  }
+
+  /** The batch that is being gathered, with room for so many more operations. */
+  #batch(ops: number): Batch {
     this.#queuedOps += ops
     let batch = this.#batches.at(-1)
     if (!batch || batch.opCount >= BATCH_OPS_MAX) this.#batches.push((batch = new Batch()))
-    for (const cell of cells) batch.cells.push(cell)
     batch.opCount += ops
     if (!this.#isFlushAsked) {
       this.#isFlushAsked = true
       this.#options.clock.soon(() => this.#flush())
     }
-    const { waiters } = batch
-    return new Promise((resolve, reject) => waiters.push({ ops, resolve, reject }))
+    return batch
   }
 
   #flush(): void {

@@ -13,6 +13,10 @@
  * - `entry_text` has the words of entries that came with a text, by the entry's `seq`, and not the texts themselves.
  *   `place` is one word that names the archive: a search intersects its list with those of the words, and both are in
  *   the order of append, so that it costs what the archive has of these words and not what everybody has.
+ * - `journal` and `segment` hold logs (`journal.ts`, `segments.ts`): entries of a log go into `entry` only while words are
+ *   searched. `folded` of an archive is where its part of the journal begins, 0 when it is no log. Of a segment, `high` is
+ *   that of its last entry, `low` the least `at`, `size` its characters.
+ * - An archive that is being deleted has no owner and a negative `store` (`trash.ts`).
  */
 export const APPLICATION_ID = 0x526f_6c6c
 
@@ -48,5 +52,20 @@ export const migrations: readonly string[] = [
     place, words, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'
   );
   CREATE TRIGGER entry_text_gone AFTER DELETE ON entry BEGIN DELETE FROM entry_text WHERE rowid = old.seq; END;
+  `,
+  `
+  ALTER TABLE archive ADD COLUMN folded INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE journal (first INTEGER PRIMARY KEY, head TEXT NOT NULL, data TEXT NOT NULL) STRICT;
+  INSERT INTO journal VALUES (2, '[]', '');
+  CREATE TABLE segment (
+    seq INTEGER PRIMARY KEY, archive INTEGER NOT NULL, last_id TEXT NOT NULL, high INTEGER NOT NULL, low INTEGER NOT NULL,
+    count INTEGER NOT NULL, size INTEGER NOT NULL, head TEXT NOT NULL, data TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX segment_order ON segment (archive);
+  CREATE INDEX segment_id ON segment (archive, last_id);
+  CREATE INDEX segment_high ON segment (archive, high);
+  CREATE TABLE segment_peer (
+    archive INTEGER NOT NULL, peer TEXT NOT NULL, seq INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (archive, peer, seq)
+  ) STRICT, WITHOUT ROWID;
   `,
 ]

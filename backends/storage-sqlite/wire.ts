@@ -32,6 +32,8 @@ export const CALL = {
   counterGet: 8,
   /** store, owner, key, amount */
   counterAdd: 9,
+  /** entry count, then per entry store, owner, id, at, with, value text */
+  logAppend: 10,
 } as const
 
 /** Write operations; the cells that follow each are in the comments. */
@@ -56,6 +58,8 @@ export const OP = {
   ownerDelete: 8,
   /** store, owner, id, at, with, value text, text to search */
   archiveAppendText: 9,
+  /** store, owner, id, at, with, value text */
+  logAppend: 10,
 } as const
 
 /** Status cells of a reply: `failed` is followed by the error as JSON text (`WireError`). */
@@ -98,8 +102,9 @@ export function encodeOp(cells: Cell[], op: WriteOp): void {
       cells.push(OP.mapDelete, op.store, op.owner, op.key)
       return
     case 'archive-append':
+    case 'log-append':
       cells.push(
-        op.entry.text === undefined ? OP.archiveAppend : OP.archiveAppendText,
+        op.entry.text !== undefined ? OP.archiveAppendText : op.op === 'log-append' ? OP.logAppend : OP.archiveAppend,
         op.store, op.owner, op.entry.id, op.entry.at, op.entry.with, jsonText(op.entry.value),
       )
       if (op.entry.text !== undefined) cells.push(op.entry.text)

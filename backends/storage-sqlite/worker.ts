@@ -57,9 +57,29 @@ function main(): void {
   const engine = new Engine(database)
   let backups: Promise<void> = Promise.resolve()
   let isBackingUp = false
+  let isClosed = false
   const waiting: Cell[][] = []
+  let isTidying = false
+  // After the reply, a piece at a time, so that batches that came meanwhile have their turn.
+  const tidy = (): void => {
+    isTidying = false
+    if (isBackingUp || isClosed || !engine.isUntidy) return
+    try {
+      engine.tidy()
+    } catch {
+      // No room, or the medium failed: whoever writes is told so. The next batch tries again.
+      return
+    }
+    tidySoon()
+  }
+  const tidySoon = (): void => {
+    if (isTidying || !engine.isUntidy) return
+    isTidying = true
+    setImmediate(tidy)
+  }
   const runWaiting = (): void => {
     for (const batch of waiting.splice(0)) port.postMessage(engine.run(batch))
+    tidySoon()
   }
   const makeBackup = async (path: string): Promise<void> => {
     isBackingUp = true
@@ -80,6 +100,12 @@ function main(): void {
   }
   const closeAfter = async (work: Promise<void>): Promise<void> => {
     await work
+    isClosed = true
+    try {
+      engine.settle()
+    } catch {
+      // What stays in the journal is read when the file is opened again.
+    }
     database.close()
     report({ tell: 'closed' })
     port.close()
@@ -94,6 +120,7 @@ function main(): void {
     void closeAfter(backups)
   })
   report({ tell: 'open' })
+  tidySoon()
 }
 
 main()

@@ -36,8 +36,16 @@ export interface Appended {
   readonly archiveId: string | undefined
   /** Under which it is stored. */
   readonly id: string
-  /** Settles when the entry is on the disk; rejects with a `StanzaError`. */
+  /** Settles when the entry is on the disk; rejects with a `StanzaError`. Entries of one commit may have the same. */
   readonly committed: Promise<void>
+}
+
+/** Entries that are written together: they fail together, too. */
+interface Writing {
+  /** What storage returned for them. */
+  readonly stored: Promise<void>
+  readonly committed: Promise<void>
+  readonly undo: (() => void)[]
 }
 
 export class MessageLog {
@@ -45,6 +53,11 @@ export class MessageLog {
   readonly #received: CounterMetric
   readonly #sent: CounterMetric
   readonly #failed: CounterMetric
+  /** The last one. */
+  #writing: Writing | undefined = undefined
+  /** The last message that was written, and its text: sender and recipient nearly always have the same. */
+  #lastMessage: Stanza | undefined = undefined
+  #lastText = ''
 
   constructor(ports: MessageLogPorts) {
     this.#ports = ports
@@ -66,13 +79,12 @@ export class MessageLog {
     else log.hasTransient = true
     const mark = { id: log.lastArchivedId, number: last.number + 1, end: last.end + bytes }
     log.position.append(mark)
-    const value: StoredMessage = [RECEIVED, mark.number, mark.end, textOf(message)]
+    const value: StoredMessage = [RECEIVED, mark.number, mark.end, this.#text(message)]
     const entry = this.#entry(id, now, message.from, message, value, isArchived)
     this.#received.add(1)
-    const committed = this.#write(account, isArchived ? stores.messages : stores.waiting, log, entry, message).catch((error: unknown) => {
+    const committed = this.#write(isArchived ? stores.messages : stores.waiting, log, entry, () => {
       // Nobody waits for what does not exist.
       if (log.position.settle(mark, bytes)) this.#ports.positions.note(log)
-      throw error
     })
     return { mark, bytes, id, archiveId: isArchived ? id : undefined, committed }
   }
@@ -85,9 +97,9 @@ export class MessageLog {
     const { last } = log.position
     log.lastArchivedId = id
     log.position.pass(id)
-    const entry = this.#entry(id, now, message.to, message, [SENT, last.number, last.end, textOf(message)], true)
+    const entry = this.#entry(id, now, message.to, message, [SENT, last.number, last.end, this.#text(message)], true)
     this.#sent.add(1)
-    return { id, committed: this.#write(account, stores.messages, log, entry, message) }
+    return { id, committed: this.#write(stores.messages, log, entry) }
   }
 
   #entry(
@@ -99,16 +111,31 @@ export class MessageLog {
     return body === undefined ? entry : { ...entry, text: message.element(body).text() }
   }
 
-  async #write(
-    account: Account, store: LogStores['messages'], log: AccountLog, entry: ArchiveEntry<StoredMessage>, message: Stanza,
-  ): Promise<void> {
-    try {
-      await store.append(log.owner, entry)
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error
-      this.#failed.add(1)
-      this.#ports.log.error('archive-write-failed', { account: account.jid.toString(), trace: message.trace, error })
-      throw new StanzaError('resource-constraint', 'The message cannot be stored now')
+  #text(message: Stanza): string {
+    if (message !== this.#lastMessage) {
+      this.#lastText = textOf(message)
+      this.#lastMessage = message
     }
+    return this.#lastText
+  }
+
+  /** One promise and its handlers for all entries of a commit: they would cost more than the entries. */
+  #write(store: LogStores['messages'], log: AccountLog, entry: ArchiveEntry<StoredMessage>, undo?: () => void): Promise<void> {
+    const stored = store.append(log.owner, entry)
+    let writing = this.#writing
+    if (writing?.stored !== stored) {
+      const all: (() => void)[] = []
+      writing = this.#writing = { stored, undo: all, committed: stored.catch((error: unknown) => this.#fail(log, all, error)) }
+    }
+    if (undo !== undefined) writing.undo.push(undo)
+    return writing.committed
+  }
+
+  #fail(first: AccountLog, undo: readonly (() => void)[], error: unknown): never {
+    for (const one of undo) one()
+    if (!(error instanceof StorageError)) throw error
+    this.#failed.add(1)
+    this.#ports.log.error('archive-write-failed', { account: first.owner, error })
+    throw new StanzaError('resource-constraint', 'The message cannot be stored now')
   }
 }

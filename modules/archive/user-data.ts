@@ -2,7 +2,7 @@
  * Waiting messages as import and export of whole accounts carry them (XEP-0227): stanzas, each with the delay that says
  * since when the host has it. For accounts that nobody is connected to: what is imported takes the place of what waits.
  */
-import { archiveStore, keyvalStore } from '@rollcall/module-api'
+import { keyvalStore, logStore } from '@rollcall/module-api'
 import { jidOf, tryParseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import { openStore } from '@rollcall/ports'
@@ -20,8 +20,8 @@ import type { StoredMessage } from './stored-message.ts'
 import { WaitingReader } from './waiting-reader.ts'
 
 export const logStores = {
-  messages: archiveStore<StoredMessage>('archive'),
-  waiting: archiveStore<StoredMessage>('archive_waiting'),
+  messages: logStore<StoredMessage>('archive'),
+  waiting: logStore<StoredMessage>('archive_waiting'),
   positions: keyvalStore<StoredPosition>('archive_positions'),
   preferences: keyvalStore<StoredPreferences>('archive_preferences'),
 }

@@ -12,7 +12,7 @@ import type { DeliveredMessage, Session } from '@rollcall/module-api'
 import type { Clock, CounterMetric, Log, Metrics } from '@rollcall/ports'
 import type { AccountRegistry } from './account-registry.ts'
 import type { ClaimChain, FilterChain, HookChains, ObserveChain } from './hook-chains.ts'
-import { DurableWork } from './durable-work.ts'
+import { DurableWork, outcomeOf } from './durable-work.ts'
 import type { HookEvent } from './hook-event.ts'
 import type { IqDispatch } from './iq-dispatch.ts'
 import type { PendingRequests } from './iq-client.ts'
@@ -140,7 +140,7 @@ export class Delivery {
     const kept = this.#accepted.run({ account, stanza, recipients, waitFor: work.waitFor })
     if (kept === undefined) return
     this.#hand(account, kept, recipients)
-    return work.promise?.catch((error: unknown) => this.#failed(stanza, error))
+    return work.promise && outcomeOf(work.promise, (error) => this.#failed(stanza, error))
   }
 
   #hand(account: LocalAccount, stanza: Stanza, recipients: readonly LocalSession[]): void {
@@ -174,7 +174,7 @@ export class Delivery {
     if (claimed === false) throw new StanzaError('service-unavailable')
     if (!this.#delivered.isEmpty) this.#delivered.run(new Handed(account, kept, [], undefined))
     if (claimed !== true) work.waitFor(claimed)
-    return work.promise?.catch((error: unknown) => this.#failed(stanza, error))
+    return work.promise && outcomeOf(work.promise, (error) => this.#failed(stanza, error))
   }
 
   #iq(account: LocalAccount, stanza: Stanza): void {

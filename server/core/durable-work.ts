@@ -3,7 +3,7 @@ export class DurableWork {
   #promise: Promise<void> | undefined = undefined
 
   readonly waitFor = (work: Promise<void>): void => {
-    this.#promise = this.#promise === undefined ? work : both(this.#promise, work)
+    this.#promise = this.#promise === undefined ? work : bothOf(this.#promise, work)
   }
 
   /** Undefined when there is nothing to wait for. Rejects as the first of them that rejects. */
@@ -12,6 +12,33 @@ export class DurableWork {
   }
 }
 
-async function both(first: Promise<void>, second: Promise<void>): Promise<void> {
-  await Promise.all([first, second])
+/** Settles when both have; rejects as the first that rejects. */
+export function bothOf(first: Promise<void>, second: Promise<void>): Promise<void> {
+  return first === second ? first : Promise.all([first, second]).then(nothing)
+}
+
+function nothing(): void {}
+
+interface Outcome {
+  readonly settled: Promise<void>
+  readonly onFailure: ((error: unknown) => void)[]
+}
+const outcomes = new WeakMap<Promise<void>, Outcome>()
+
+/**
+ * A promise that resolves when the work has succeeded, or failed and `onFailure` was told. Messages of one commit wait for
+ * the same work, and then they share this promise too: one for each would cost more than the commit.
+ */
+export function outcomeOf(work: Promise<void>, onFailure: (error: unknown) => void): Promise<void> {
+  let outcome = outcomes.get(work)
+  if (outcome === undefined) {
+    const all: ((error: unknown) => void)[] = []
+    const settled = work.catch((error: unknown) => {
+      outcomes.delete(work)
+      for (const one of all) one(error)
+    })
+    outcomes.set(work, outcome = { settled, onFailure: all })
+  }
+  outcome.onFailure.push(onFailure)
+  return outcome.settled
 }

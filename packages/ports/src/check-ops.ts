@@ -5,7 +5,7 @@
  * U+FFFD in UTF-8 and may collide with another key) is refused by all of them alike. Such an argument is a defect of the
  * caller, hence `TypeError` and not `StorageError`.
  */
-import type { Json, WriteOp } from './storage.ts'
+import type { ArchiveEntry, Json, Owner, WriteOp } from './storage.ts'
 
 function checkText(text: string, what: string): void {
   if (!text.isWellFormed() || text.includes('\0')) {
@@ -15,6 +15,19 @@ function checkText(text: string, what: string): void {
 
 function checkInteger(value: number, what: string): void {
   if (!Number.isSafeInteger(value)) throw new TypeError(`storage ${what} is not a safe integer: ${value}`)
+}
+
+function checkEntry({ id, with: peer, text, at }: ArchiveEntry<Json>): void {
+  checkText(id, 'archive id')
+  checkText(peer, 'archive with')
+  if (text !== undefined) checkText(text, 'archive text')
+  checkInteger(at, 'archive time')
+}
+
+/** As `checkWriteOps`, for one append. */
+export function checkAppend(owner: Owner, entry: ArchiveEntry<Json>): void {
+  checkText(owner, 'owner')
+  checkEntry(entry)
 }
 
 /** Throws `TypeError` when an operation could not be stored faithfully by every backend. */
@@ -31,10 +44,8 @@ export function checkWriteOps(ops: readonly WriteOp[]): void {
         checkInteger(op.amount, 'counter amount')
         break
       case 'archive-append':
-        checkText(op.entry.id, 'archive id')
-        checkText(op.entry.with, 'archive with')
-        if (op.entry.text !== undefined) checkText(op.entry.text, 'archive text')
-        checkInteger(op.entry.at, 'archive time')
+      case 'log-append':
+        checkEntry(op.entry)
         break
       default:
     }

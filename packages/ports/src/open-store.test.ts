@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { archiveStore, checkLimit, checkWriteOps, counterStore, jsonText, keyvalStore, mapStore, openStore } from './index.ts'
+import { archiveStore, checkLimit, checkWriteOps, counterStore, jsonText, keyvalStore, logStore, mapStore, openStore } from './index.ts'
 import type { Archive, Counters, Json, Keyval, MapStore, StorageBackend, StoreOf, WriteOp } from './index.ts'
 
 const juliet = 'juliet@capulet.example'
@@ -25,6 +25,7 @@ test('a typed store turns each method into one backend call with its store name'
   await roster.set(juliet, 'k', { name: 'Romeo' })
   await roster.owners('a', 3)
   await letters.append(juliet, entry)
+  await openStore(backend, logStore<string>('diary')).append(juliet, entry)
   await letters.clear(juliet, 9)
   await letters.count(juliet)
   await counts.add(juliet, 'k', 4)
@@ -33,6 +34,7 @@ test('a typed store turns each method into one backend call with its store name'
     ['write', [{ op: 'map-set', store: 'roster', owner: juliet, key: 'k', value: { name: 'Romeo' } }]],
     ['mapOwners', 'roster', 'a', 3],
     ['write', [{ op: 'archive-append', store: 'letters', owner: juliet, entry }]],
+    ['logAppend', 'diary', juliet, entry],
     ['write', [{ op: 'archive-clear', store: 'letters', owner: juliet, untilMs: 9 }]],
     ['archiveCount', 'letters', juliet, {}],
     ['counterAdd', 'counts', juliet, 'k', 4],
@@ -64,6 +66,7 @@ test('operations that some backend would mangle are refused', () => {
     { op: 'archive-append', store: 's', owner: juliet, entry: { ...entry, id: '\0' } },
     { op: 'archive-append', store: 's', owner: juliet, entry: { ...entry, with: '\ud800' } },
     { op: 'archive-append', store: 's', owner: juliet, entry: { ...entry, at: 1.5 } },
+    { op: 'log-append', store: 's', owner: juliet, entry: { ...entry, text: '\0' } },
   ]
   for (const op of refused) assert.throws(() => checkWriteOps([op]), TypeError)
   checkWriteOps([{ op: 'archive-append', store: 's', owner: 'j\u00fcl\u{1f494}', entry }])

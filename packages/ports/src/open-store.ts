@@ -38,11 +38,12 @@ function openMap(backend: StorageBackend, store: string): MapStore<unknown> {
   }
 }
 
-function openArchive(backend: StorageBackend, store: string): Archive<unknown> {
+function openArchive(backend: StorageBackend, store: string, isLog: boolean): Archive<unknown> {
   return {
     isSearchable: backend.isSearchable === true,
-    append: (owner, entry) =>
-      backend.write([{ op: 'archive-append', store, owner, entry: entry as ArchiveEntry<Json> }]),
+    append: isLog
+      ? (owner, entry) => backend.logAppend(store, owner, entry as ArchiveEntry<Json>)
+      : (owner, entry) => backend.write([{ op: 'archive-append', store, owner, entry: entry as ArchiveEntry<Json> }]),
     query: (owner, query): Promise<ArchivePage<unknown>> => backend.archiveQuery(store, owner, query),
     count: (owner, query) => backend.archiveCount(store, owner, query ?? {}),
     delete: (owner, ids) => backend.write([{ op: 'archive-delete', store, owner, ids }]),
@@ -57,7 +58,7 @@ function openCounters(backend: StorageBackend, store: string): Counters {
   }
 }
 
-const openers: Record<StoreKind, (backend: StorageBackend, store: string) => unknown> = {
+const openers: Record<StoreKind, (backend: StorageBackend, store: string, isLog: boolean) => unknown> = {
   keyval: openKeyval,
   map: openMap,
   archive: openArchive,
@@ -66,5 +67,5 @@ const openers: Record<StoreKind, (backend: StorageBackend, store: string) => unk
 
 /** The typed store a declaration describes, over `backend`; cheap, and may be called more than once per declaration. */
 export function openStore<D extends StoreDeclaration>(backend: StorageBackend, declaration: D): StoreOf<D> {
-  return openers[declaration.kind](backend, declaration.storeName) as StoreOf<D>
+  return openers[declaration.kind](backend, declaration.storeName, declaration.isLog === true) as StoreOf<D>
 }

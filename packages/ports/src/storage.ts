@@ -23,6 +23,8 @@ export type Owner = string
 export interface StoreDeclaration<Kind extends StoreKind = StoreKind, Value = unknown> {
   readonly kind: Kind
   readonly storeName: string
+  /** Of archives: ids grow in text order, see `logStore`. */
+  readonly isLog?: boolean
   readonly value?: Value
 }
 export type StoreKind = 'keyval' | 'map' | 'archive' | 'counter'
@@ -33,6 +35,11 @@ export const keyvalStore = <V>(storeName: string): StoreDeclaration<'keyval', V>
 export const mapStore = <V>(storeName: string): StoreDeclaration<'map', V> => ({ kind: 'map', storeName })
 /** Per owner a log of entries ordered by append, with a text id, a time and the entity it was exchanged with. */
 export const archiveStore = <V>(storeName: string): StoreDeclaration<'archive', V> => ({ kind: 'archive', storeName })
+/**
+ * An archive made for millions of entries: every id comes after those before it in text order (`conflict` otherwise), which
+ * lets backends write it many times cheaper. Appends of one turn may be one write, so that when one of them fails, all do.
+ */
+export const logStore = <V>(storeName: string): StoreDeclaration<'archive', V> => ({ kind: 'archive', storeName, isLog: true })
 /** Integers per owner, by text key, changed by addition. */
 export const counterStore = (storeName: string): StoreDeclaration<'counter', number> => ({ kind: 'counter', storeName })
 
@@ -88,7 +95,7 @@ export interface ArchivePage<V> {
 export interface Archive<V> {
   /** Whether the backend searches texts. */
   readonly isSearchable: boolean
-  /** Rejects with `StorageError('conflict')` when the owner's archive has an entry with this id. */
+  /** Rejects with `StorageError('conflict')` when the owner's archive has an entry with this id, or in a log a later one. */
   append(owner: Owner, entry: ArchiveEntry<V>): Promise<void>
   query(owner: Owner, query: ArchiveQuery): Promise<ArchivePage<V>>
   count(owner: Owner, query?: Omit<ArchiveQuery, 'limit'>): Promise<number>
@@ -116,6 +123,8 @@ export type WriteOp =
   | { readonly op: 'map-set'; readonly store: string; readonly owner: Owner; readonly key: string; readonly value: Json }
   | { readonly op: 'map-delete'; readonly store: string; readonly owner: Owner; readonly key: string }
   | { readonly op: 'archive-append'; readonly store: string; readonly owner: Owner; readonly entry: ArchiveEntry<Json> }
+  /** As `archive-append`, in a store declared as a log. */
+  | { readonly op: 'log-append'; readonly store: string; readonly owner: Owner; readonly entry: ArchiveEntry<Json> }
   | { readonly op: 'archive-delete'; readonly store: string; readonly owner: Owner; readonly ids: readonly string[] }
   | { readonly op: 'archive-clear'; readonly store: string; readonly owner: Owner; readonly untilMs?: number }
   | { readonly op: 'counter-add'; readonly store: string; readonly owner: Owner; readonly key: string; readonly amount: number }
@@ -124,7 +133,8 @@ export type WriteOp =
 
 /**
  * Why a storage call was rejected. `full`: no space left. `io`: the medium failed. `closed`: not open. `busy`: too much
- * waits already, try later. `item-not-found`: a query names an unknown archive id. `conflict`: an archive id exists.
+ * waits already, try later. `item-not-found`: a query names an unknown archive id. `conflict`: an archive id exists, or is
+ * out of order in a log.
  */
 export type StorageErrorCode = 'full' | 'io' | 'closed' | 'busy' | 'item-not-found' | 'conflict'
 
@@ -144,6 +154,8 @@ export interface StorageBackend {
   open(): Promise<void>
   close(): Promise<void>
   write(ops: readonly WriteOp[]): Promise<void>
+  /** One `log-append`. Appends of the same turn, with nothing else between them, may get the same promise. */
+  logAppend(store: string, owner: Owner, entry: ArchiveEntry<Json>): Promise<void>
   keyvalGet(store: string, owner: Owner): Promise<Json | undefined>
   keyvalOwners(store: string, after: Owner | undefined, limit: number): Promise<Owner[]>
   mapGet(store: string, owner: Owner, key: string): Promise<Json | undefined>
