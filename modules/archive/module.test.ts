@@ -317,6 +317,14 @@ describe('XEP-0313 §4: queries', () => {
     assert.deepEqual([last?.name, last?.attribute('id')], ['end', ids[9]])
   })
 
+  it('XEP-0386 §3.2: who binds is told how far the archive reaches', async () => {
+    const bound = async () => (await host.bind2('juliet'))[1].map(({ name, ns }) => `${ns} ${name}`)
+    const ends = async () => (await host.bind2('juliet'))[1][0]?.elements().map((element) => [element.name, element.attribute('id')])
+    assert.deepEqual([await bound(), await ends()], [[`${NS} metadata`], []])
+    const ids = await talk()
+    assert.deepEqual(await ends(), [['start', ids[0]], ['end', ids[9]]])
+  })
+
   it('§8.1 nobody else may ask', async () => {
     await talk(2)
     const nurse = await host.login('nurse')

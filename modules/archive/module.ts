@@ -62,7 +62,7 @@ export default defineModule({
   needs: { clock: Clock, random: Random, log: Log, metrics: Metrics, accounts: AccountAdmin, server: ServerInfo },
   wants: { blocking: Blocking, roster: Roster, search: ArchiveSearch },
   provides: [MessageArchive],
-  setup({ config, stores, ports, accountSlot, sessionSlot, on, onIqGet, onIqSet, onStop, provide }) {
+  setup({ config, stores, ports, accountSlot, sessionSlot, on, onBound, onIqGet, onIqSet, onStop, provide }) {
     const { clock, log: logger, metrics } = ports
     const isSearchable = ports.search !== undefined
     if (isSearchable && !stores.messages.isSearchable) throw new Error('modules.archive-search: the storage backend does not search; turn the module off')
@@ -117,6 +117,8 @@ export default defineModule({
     onIqGet(MamQuery, 'self', () => queryForm(isSearchable))
     onIqSet(MamQuery, 'self', ({ account, session, payload }) => archive.query(logOf(account), session, payload))
     onIqGet(MamMetadata, 'self', ({ account }) => archive.metadata(logOf(account)))
+    // XEP-0386 §3.2: how far the archive reaches when the resource is bound.
+    onBound(({ account }) => archive.metadata(logOf(account)))
     onIqGet(MamPrefs, 'self', ({ account }) => prefsElement(logOf(account).preferences))
     onIqSet(MamPrefs, 'self', ({ account, payload }) => setPreferences(stores, logOf(account), payload))
     provide(MessageArchive, { metadata: (account) => archive.metadata(logOf(account)) })
