@@ -130,7 +130,12 @@ class SocketMember implements Bus, LinkOwner {
     }
     return new Promise((resolve, reject) => {
       const serial = this.#pending.add(to, timeoutMs, resolve, reject)
-      link.request(serial, message)
+      try {
+        link.request(serial, message)
+      } catch (error) {
+        reject(error as Error)
+        this.#pending.settle(serial, undefined, undefined)
+      }
     })
   }
 

@@ -11,8 +11,8 @@ import type { BusDecoder, BusEncoder, BusError, BusMessage, WireReader } from '@
 import type { PeerInfo } from './hello.ts'
 import { MARK, messageHead, record } from './records.ts'
 
-/** A longer text is written before the turn ends. */
-const WRITE_CHARS = 64 * 1024
+/** A longer text is written before the turn ends. Below the 64 KiB from which a socket asks its writer to wait. */
+const WRITE_CHARS = 60_000
 
 /** What a link tells the bus that it belongs to. */
 export interface LinkOwner {
@@ -40,10 +40,6 @@ export class Link {
   #out = ''
   #isFlushAsked = false
   #isBlocked = false
-  readonly #written = (): void => {
-    this.#isBlocked = false
-    this.flush()
-  }
 
   constructor(owner: LinkOwner, peer: PeerInfo, encoder: BusEncoder, decoder: BusDecoder) {
     this.#owner = owner
@@ -73,6 +69,10 @@ export class Link {
   /** The connection on which it reads. */
   setOutbound(socket: Socket): void {
     this.#outbound = socket
+    socket.on('drain', () => {
+      this.#isBlocked = false
+      this.flush()
+    })
     this.#look()
   }
 
@@ -119,10 +119,7 @@ export class Link {
     if (this.#isBlocked || this.#out === '' || this.isEnded) return
     const text = this.#out
     this.#out = ''
-    const socket = this.#outbound as Socket
-    socket.write(text, 'latin1', this.#written)
-    // Zero when the kernel took all of it at once; then the callback comes too, later in this turn.
-    this.#isBlocked = socket.writableLength > 0
+    this.#isBlocked = !(this.#outbound as Socket).write(text, 'latin1')
   }
 
   // ------------------------------------------------------------------------------------ input and end

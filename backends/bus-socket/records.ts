@@ -20,13 +20,11 @@ export const MARK = {
   failure: 70,
 } as const
 
-const marks = Object.fromEntries(Object.values(MARK).map(code => [code, String.fromCharCode(code)]))
-
 /** A longer record is a defect or a stranger. */
 export const RECORD_CHARS_MAX = 256 * 1024 * 1024
 
 export function record(mark: number, body: string): string {
-  return varint(body.length + 1) + marks[mark]! + body
+  return varint(body.length + 1) + String.fromCharCode(mark) + body
 }
 
 const MESSAGE_HEADS_MAX = 4096
