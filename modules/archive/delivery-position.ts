@@ -50,7 +50,10 @@ export class DeliveryPosition {
 
   static restore(stored: StoredPosition | undefined, last: Mark): DeliveryPosition {
     const position = new DeliveryPosition(stored ?? BEGINNING, last)
-    for (const [number, id, end, bytes] of stored?.ahead ?? []) position.#add({ mark: { id, number, end }, bytes, isDelivered: true })
+    for (const [number, id, end, bytes] of stored?.ahead ?? []) {
+      // Beyond the last message there is one that could not be written and was settled for that: its number is free again.
+      if (number <= position.last.number) position.#add({ mark: { id, number, end }, bytes, isDelivered: true })
+    }
     return position
   }
 
