@@ -5,6 +5,7 @@ import type { StorageBackend } from '@rollcall/ports'
 import { MemoryStorage } from '../../backends/storage-memory/index.ts'
 import { TestHost } from '../../server/testing/test-host.ts'
 import type { ScriptedEntity } from '../../server/testing/scripted-entity.ts'
+import carbons from '../carbons/module.ts'
 import csi from '../csi/module.ts'
 import presence from '../presence/module.ts'
 import roster from '../roster/module.ts'
@@ -17,7 +18,7 @@ let host: TestHost
 let romeo: ScriptedEntity
 
 async function open(storage: StorageBackend = new MemoryStorage()): Promise<void> {
-  host = await TestHost.start({ accounts: ['romeo', 'juliet'], modules: [roster, presence, csi, archive], storage })
+  host = await TestHost.start({ accounts: ['romeo', 'juliet'], modules: [roster, presence, csi, carbons, archive], storage })
   romeo = await host.login('romeo')
 }
 beforeEach(() => open())
@@ -132,5 +133,48 @@ describe('messages that a client got as results of a query', () => {
     await host.settle()
     await host.disconnect(juliet, 'lost')
     assert.deepEqual(await idsOf(await login()), [])
+  })
+})
+
+describe('a message that nobody is available for, copied to a resource that is not available yet', () => {
+  const BARE = 'juliet@capulet.example'
+
+  async function bind(isManaged: boolean): Promise<ScriptedEntity> {
+    const requests = [`<enable xmlns='urn:xmpp:carbons:2'/>`, ...(isManaged ? [`<enable xmlns='${NS_SM}'/>`] : [])]
+    const [entity] = await host.bind2('juliet', { requests })
+    return entity
+  }
+  const isCopy = (element: Awaited<ReturnType<ScriptedEntity['next']>>) => element.child('received', 'urn:xmpp:carbons:2') !== undefined
+
+  for (const isManaged of [true, false]) {
+    describe(isManaged ? 'with stream management' : 'without', () => {
+      it('does not come again when that becomes available', async () => {
+        const juliet = await bind(isManaged)
+        await say('m1', BARE)
+        juliet.send('<presence/>')
+        const messages = (await juliet.all()).filter(({ name }) => name === 'message')
+        assert.deepEqual(messages.map(isCopy), [true])
+        // Her presence and the copy.
+        if (isManaged) juliet.send(`<a xmlns='${NS_SM}' h='2'/>`)
+        await host.settle()
+        await host.disconnect(juliet, 'lost')
+        assert.deepEqual(await idsOf(await login()), [])
+      })
+
+      it('waits for the next one when its connection is lost before that', async () => {
+        const juliet = await bind(isManaged)
+        await say('m1', BARE)
+        await host.disconnect(juliet, 'lost')
+        assert.deepEqual(await idsOf(await login()), ['m1'])
+      })
+    })
+  }
+
+  it('waits for the next one when it became available and acknowledged nothing', async () => {
+    const juliet = await bind(true)
+    await say('m1', BARE)
+    juliet.send('<presence/>')
+    await host.disconnect(juliet, 'lost')
+    assert.deepEqual(await idsOf(await login()), ['m1'])
   })
 })

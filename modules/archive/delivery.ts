@@ -39,8 +39,9 @@ export interface DeliveryPorts {
   /** ms after which a message is not delivered any more; 0 = never. */
   readonly expiryMs: number
   readonly logOf: (account: Account) => AccountLog
-  /** Whether the session has had the message as the result of a query. */
+  /** Whether the session was sent the message in another form: the result of a query, a copy. */
   readonly hasSeen: (session: Session, number: number) => boolean
+  readonly noteSeen: (session: Session, number: number) => void
 }
 
 /** A message that was given to sessions. */
@@ -75,6 +76,18 @@ export class Delivery {
     this.#given.set(message, { mark, bytes, transientId: archiveId === undefined ? id : undefined })
   }
 
+  /** A message was appended that waits for somebody to come. */
+  keep({ mark, bytes, archiveId, id }: Appended, message: Stanza): void {
+    this.#given.set(message, { mark, bytes, transientId: archiveId === undefined ? id : undefined })
+  }
+
+  /** Sessions that are not available yet were given a copy of a message that waits. */
+  copied(account: Account, message: Stanza, holders: readonly Session[]): void {
+    const given = this.#given.get(message)
+    if (given === undefined || !this.#ports.logOf(account).position.isWaiting(given.mark.number)) return
+    for (const holder of holders) this.#ports.noteSeen(holder, given.mark.number)
+  }
+
   /** A message is with its client. */
   acked({ session, stanza }: AckedMessage): void {
     const log = this.#ports.logOf(session.account)
@@ -96,6 +109,7 @@ export class Delivery {
   sendResult(session: Session, log: AccountLog, entry: ArchiveEntry<StoredMessage>, wire: string): void {
     const result = stanzaFromFrame(scanFragment(wire, NS_CLIENT), log.account, session.jid)
     this.#given.set(result, { mark: markOf(entry), bytes: sizeOf(stanzaOf(entry.value)), transientId: undefined })
+    this.#ports.noteSeen(session, entry.value[1])
     const hold = session.hold()
     hold.send(result)
     hold.release()
@@ -161,7 +175,7 @@ export class Delivery {
     // XEP-0191 §3.3: once an address is blocked, nothing of it is delivered any more.
     const isBlocked = message.from !== undefined && this.#ports.blocking?.isBlocked(session.account, message.from) === true
     if (isExpired || isBlocked) return this.#settle(log, given)
-    // Its client has it, or will; when neither comes true, the result comes back unacknowledged.
+    // Its client has it, or will; when neither comes true, it comes back unacknowledged.
     if (this.#ports.hasSeen(session, number)) return position.give(given.mark, given.bytes)
     const stamped = delayed(isTransient ? message : withStanzaId(message, log.account, id), log.account.domain, entry.at)
     position.give(given.mark, given.bytes)

@@ -37,6 +37,7 @@ export class Keeper {
     waitFor(appended.committed)
     const kept = appended.archiveId === undefined ? message : withStanzaId(message, account.jid, appended.archiveId)
     if (recipients.length > 0) this.#ports.delivery.give(log, appended, kept)
+    else this.#ports.delivery.keep(appended, kept)
     return kept
   }
 
@@ -65,7 +66,7 @@ export class Keeper {
   }
 }
 
-/** Remembers which waiting messages a session got as results of queries, so that it does not get them again. */
+/** Remembers which waiting messages a session got in another form (results of queries, copies), so that it does not get them again. */
 export class SeenMessages {
   readonly #slot: SessionSlot<Set<number>>
 

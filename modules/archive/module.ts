@@ -3,7 +3,7 @@
  * it (XEP-0160). See `docs/adr/0010-acked-means-safe.md`.
  */
 import {
-  AccountAdmin, accountRemoving, defineModule, messageAccepted, messageAcked, messageSubmitted, messageUnacked,
+  AccountAdmin, accountRemoving, defineModule, messageAccepted, messageAcked, messageDelivered, messageSubmitted, messageUnacked,
   messageUndelivered, option, outbound, priorityChanged, resourceAvailable, ServerInfo,
 } from '@rollcall/module-api'
 import type { Account } from '@rollcall/module-api'
@@ -82,15 +82,13 @@ export default defineModule({
     const delivery = new Delivery({
       stores, clock, log: logger, metrics, positions, blocking: ports.blocking, expiryMs: config.waitingDays * DAY_MS, logOf,
       hasSeen: (session, number) => seen.has(session, number),
+      noteSeen: (session, number) => seen.note(session, number),
     })
     const messages = new MessageLog({ stores, clock, random: ports.random, log: logger, metrics, positions, isSearchable })
     const keeper = new Keeper({ messages, delivery, roster: ports.roster, logOf, limits: config })
     const archive = new ArchiveService({
       messages: stores.messages, clock, metrics, limits: { ...config, isSearchable },
-      sendWaiting: (session, log, entry, wire) => {
-        seen.note(session, entry.value[1])
-        delivery.sendResult(session, log, entry, wire)
-      },
+      sendWaiting: (session, log, entry, wire) => delivery.sendResult(session, log, entry, wire),
     })
     const purge = new Purge({
       ...stores, accounts: ports.accounts, hosts: ports.server.hosts, clock, log: logger, metrics,
@@ -104,6 +102,9 @@ export default defineModule({
     on(messageSubmitted, 'normal', (event) => keeper.submit(event))
     on(messageAccepted, 'normal', (event) => keeper.accept(event))
     on(messageUndelivered, 'normal', ({ stanza }) => worthOf(stanza) !== 'refused')
+    on(messageDelivered, 'late', ({ account, stanza, recipients, holders }) => {
+      if (recipients.length === 0 && holders.length > 0) delivery.copied(account, stanza, holders)
+    })
     on(messageAcked, 'normal', (event) => delivery.acked(event))
     on(messageUnacked, 'normal', (event) => delivery.unacked(event))
     on(resourceAvailable, 'early', ({ session }) => {

@@ -147,7 +147,7 @@ export class Delivery {
     const record = this.#give(stanza, recipients)
     this.#messagesDelivered.add(recipients.length)
     if (this.#ports.log.isDebug) this.#ports.log.debug('message-delivered', { trace: stanza.trace, copies: recipients.length })
-    if (!this.#delivered.isEmpty) this.#delivered.run(new Handed(account, stanza, recipients, record))
+    if (!this.#delivered.isEmpty) this.#delivered.run(new Handed(account, stanza, recipients, () => record))
   }
 
   /** Returns the record that sessions keep of it, if any does. */
@@ -172,9 +172,18 @@ export class Delivery {
     if (kept === undefined) return
     const claimed = this.#undelivered.run({ account, stanza: kept })
     if (claimed === false) throw new StanzaError('service-unavailable')
-    if (!this.#delivered.isEmpty) this.#delivered.run(new Handed(account, kept, [], undefined))
+    if (!this.#delivered.isEmpty) this.#delivered.run(this.#stored(account, kept))
     if (claimed !== true) work.waitFor(claimed)
     return work.promise && outcomeOf(work.promise, (error) => this.#failed(stanza, error))
+  }
+
+  /** A message that waits in a store: who is given a copy before being available will not need it then. */
+  #stored(account: LocalAccount, stanza: Stanza): Handed {
+    let record: DeliveredStanza | undefined
+    return new Handed(account, stanza, [], (holder) => {
+      if (holder.presence !== undefined) return undefined
+      return record ??= new DeliveredStanza(stanza, stanza.toWire(), this.#ports.clock.now(), [], undefined, true)
+    })
   }
 
   #iq(account: LocalAccount, stanza: Stanza): void {
@@ -228,19 +237,25 @@ class Handed implements DeliveredMessage {
   readonly account: LocalAccount
   readonly stanza: Stanza
   readonly recipients: readonly LocalSession[]
-  readonly #record: DeliveredStanza | undefined
+  readonly holders: LocalSession[] = []
+  readonly #recordFor: (holder: LocalSession) => DeliveredStanza | undefined
 
-  constructor(account: LocalAccount, stanza: Stanza, recipients: readonly LocalSession[], record: DeliveredStanza | undefined) {
+  /** `recordFor` gives the record that a session is to keep; none when it need not. */
+  constructor(
+    account: LocalAccount, stanza: Stanza, recipients: readonly LocalSession[], recordFor: (holder: LocalSession) => DeliveredStanza | undefined,
+  ) {
     this.account = account
     this.stanza = stanza
     this.recipients = recipients
-    this.#record = record
+    this.#recordFor = recordFor
   }
 
   copyTo(session: Session, wire: string): void {
     const holder = session as LocalSession
     // Without a record the message is with somebody already, or in a store.
-    holder.sendEntry(this.#record === undefined ? wire : this.#record.copyFor(holder, wire))
+    const record = this.#recordFor(holder)
+    if (record !== undefined) this.holders.push(holder)
+    holder.sendEntry(record === undefined ? wire : record.copyFor(holder, wire))
   }
 }
 

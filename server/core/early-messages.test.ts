@@ -109,7 +109,7 @@ describe('a message for a resource that is bound and neither available nor ackno
   test('moves with its session to another member', async () => {
     const juliet = await host.connect('juliet', 'balcony')
     await say('one')
-    const snapshot = await host.core.handOver(juliet.jid.bare)
+    const snapshot = host.core.handOver(juliet.jid.bare)
     assert.ok(snapshot !== undefined)
     await host.core.takeOver(snapshot)
     await host.disconnect(juliet, 'lost')

@@ -58,7 +58,7 @@ export class Redelivery {
     const { account } = session
     try {
       const claimed = this.#unacked.run({ account, session, stanza, at })
-      if (claimed === true) return
+      if (claimed === true || original.isStored) return
       this.#watch(claimed === false ? this.#ports.delivery.redeliver(account, stamped(stanza, account.jid.domain, at)) : claimed, stanza)
     } catch (error) {
       this.#ports.log.error('redelivery-failed', { trace: stanza.trace, error })

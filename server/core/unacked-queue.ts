@@ -24,13 +24,16 @@ export class DeliveredStanza {
   recipients: readonly Recipient[]
   /** It went on to others when all who got it had ended. */
   isHandedOn = false
+  /** Nobody was eligible: it waits in a store, and only copies of it were sent. */
+  readonly isStored: boolean
 
-  constructor(stanza: Stanza, wire: string, at: number, recipients: readonly Recipient[], original?: DeliveredStanza) {
+  constructor(stanza: Stanza, wire: string, at: number, recipients: readonly Recipient[], original?: DeliveredStanza, isStored = false) {
     this.stanza = stanza
     this.wire = wire
     this.at = at
     this.recipients = recipients
     this.original = original ?? this
+    this.isStored = isStored
   }
 
   /** The same in another form for one more, such as a carbon copy. */

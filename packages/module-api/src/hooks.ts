@@ -14,9 +14,12 @@ export interface DeliveredMessage extends InboundStanza {
   readonly recipients: readonly Session[]
   /**
    * Gives one more session the message in another form, as a wire string. It counts as one that got it: acknowledged by it
-   * the message is with its account, and while it lives the message goes to nobody else.
+   * the message is with its account, and while it lives the message goes to nobody else. Of a message that nobody was
+   * eligible for, that holds for sessions that are not available yet; for others the copy is only a notice.
    */
   copyTo(session: Session, wire: string): void
+  /** The sessions that have been given such a copy so far, and count. */
+  readonly holders: readonly Session[]
 }
 export interface AckedMessage {
   readonly session: Session
