@@ -341,8 +341,7 @@ export class StreamManagement implements StreamRules<LocalSession> {
     if (this.#config.durability === 'commit') await stream.inbound.settled()
     if (session.isEnded || stream.attempts !== attempt) return this.#unknown(request)
     this.#attach(stream, edge, request)
-    const { handled } = stream.inbound
-    return { isResumed: true, jid: session.jid, wire: SmResumed.toWire({ previousId: stream.token, handled }), handled }
+    return { isResumed: true, jid: session.jid, wire: SmResumed.toWire({ previousId: stream.token, handled: stream.inbound.handled }) }
   }
 
   #find({ account, previousId }: ResumeSession): SessionStream | undefined {

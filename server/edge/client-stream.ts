@@ -24,6 +24,7 @@ import type { CheckedOpening, Opening } from './header-rules.ts'
 import type { Hub } from './hub.ts'
 import type { Negotiation } from './negotiation.ts'
 import { Offers } from './offers.ts'
+import type { RemoteSession } from './remote-session.ts'
 import { Sasl2Login } from './sasl2-login.ts'
 import { readStanza, stanzaKind } from './stanza-in.ts'
 import { holdUntil, noteFailure, sessionOrUndo, startStanzas } from './stream-steps.ts'
@@ -312,8 +313,7 @@ export class ClientStream implements StreamService {
 
   /** Whether or not the core's answer arrives, and whether or not the client still is there: no session may stay behind. */
   #undoing(connection: Connection, account: Jid): () => void {
-    const core = this.#hub.ports.placement.memberOf(account)
-    return () => this.#hub.send(core, { kind: 'client-closed', conn: connection.id, reason: 'lost' })
+    return () => this.#hub.undoSession(connection, account, 'lost')
   }
 
   #bound(connection: Connection, request: Stanza, reply: BindReply): void {
@@ -330,7 +330,8 @@ export class ClientStream implements StreamService {
   /** Only the core knows what has been handled, so it answers; in order with the stanzas. */
   #nonza(connection: Connection, frame: Frame): void {
     if (frame.name === 'enable') connection.isManaged = true
-    this.#hub.send(connection.core, { kind: 'client-nonza', conn: connection.id, element: frame.toElement() })
+    if (connection.remote !== undefined) noteCounters(connection.remote, frame, this.#hub.nowMs)
+    this.#hub.sendFromClient(connection, { kind: 'client-nonza', conn: connection.id, element: frame.toElement() })
   }
 
   /** §3, §5: before a resource is bound an earlier stream can be resumed, and nothing else. */
@@ -383,7 +384,8 @@ export class ClientStream implements StreamService {
     if (kind === 'iq' && (!this.#isGoodIq(connection, stanza) || this.#isOwnIq(connection, stanza))) return
     this.#hub.metrics.stanzasIn.add(1)
     if (this.#hub.ports.log.isDebug) this.#trace(connection, stanza)
-    this.#hub.send(connection.core, { kind: 'client-stanza', conn: connection.id, stanza })
+    if (connection.remote !== undefined) connection.remote.received++
+    this.#hub.sendFromClient(connection, { kind: 'client-stanza', conn: connection.id, stanza })
   }
 
   /** Gives the stanza the id under which every further step logs it. */
@@ -433,14 +435,16 @@ export class ClientStream implements StreamService {
 
   /** Answers a stanza that no core saw: '' is no answer. Where stanzas are counted, the core counts it and the answer. */
   #answerStanza(connection: Connection, wire: string): void {
-    if (connection.isManaged) this.#hub.send(connection.core, { kind: 'client-answered', conn: connection.id, wire })
-    else if (wire !== '') connection.sendStanza(wire)
+    if (connection.isManaged) {
+      if (connection.remote !== undefined) connection.remote.received++
+      this.#hub.sendFromClient(connection, { kind: 'client-answered', conn: connection.id, wire })
+    } else if (wire !== '') connection.sendStanza(wire)
   }
 
   // ------------------------------------------------------------------------------------ the rest
 
   gone(connection: Connection, reason: 'closed' | 'lost'): void {
-    this.#hub.send(connection.core, { kind: 'client-closed', conn: connection.id, reason })
+    this.#hub.sendFromClient(connection, { kind: 'client-closed', conn: connection.id, reason })
   }
 
   /** XEP-0199 §4.3 from the host: every client must answer, be it with an error. XEP-0198 §4 says it in less. */
@@ -454,6 +458,13 @@ export class ClientStream implements StreamService {
     const id = `edge-${hub.ports.random.id()}`
     connection.sendStanza(`<iq from='${host.wire}' to='${jid.wire}' type='get' id='${id}'><ping xmlns='urn:xmpp:ping'/></iq>`)
   }
+}
+
+/** Follows the counters of stream management, which the core owns. */
+function noteCounters(remote: RemoteSession, frame: Frame, nowMs: number): void {
+  if (frame.ns !== NS_SM) return
+  if (frame.name === 'a') remote.acknowledged(Number(frame.attribute('h') ?? '0'), nowMs)
+  else if (frame.name === 'enable' && !remote.isManaged) remote.received = 0
 }
 
 function features(content: string): string {

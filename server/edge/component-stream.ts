@@ -87,7 +87,8 @@ export class ComponentStream implements StreamService {
 
   async #register(connection: Connection, domain: Jid): Promise<void> {
     const { ports, metrics } = this.#hub
-    const core = ports.placement.memberOf(domain)
+    // Every member knows all components; who may have the domain its owner says.
+    const core = ports.bus.memberId
     const undo = () => this.#hub.send(core, { kind: 'component-closed', conn: connection.id })
     let reply: { readonly isAccepted: boolean }
     try {

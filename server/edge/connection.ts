@@ -9,11 +9,13 @@ import type { Jid } from '@rollcall/jid'
 import type { SessionOrigin } from '@rollcall/module-api'
 import type { MemberId } from '@rollcall/ports'
 import { XmlError } from '@rollcall/xml'
+import type { SessionState } from '../protocol/member-messages.ts'
 import type { Frame, StreamHeader, XmlLimits } from '@rollcall/xml'
 import type { Opening } from './header-rules.ts'
 import type { Hub, HubMember } from './hub.ts'
 import { Negotiation } from './negotiation.ts'
-import { HOLD_RATE, HOLD_SHARE } from './stages.ts'
+import { RemoteSession } from './remote-session.ts'
+import { HOLD_MOVE, HOLD_RATE, HOLD_SHARE } from './stages.ts'
 import type { Stage } from './stages.ts'
 import { NS_STREAM } from './stream-wire.ts'
 import type { OwnHeader, StreamFault } from './stream-wire.ts'
@@ -72,6 +74,8 @@ export abstract class Connection implements HubMember {
    * nothing may be answered or sent past it.
    */
   isManaged = false
+  /** There only while the core is another member. */
+  remote: RemoteSession | undefined
   /** State that ends with the negotiation. */
   negotiation: Negotiation | undefined = new Negotiation()
   protected isHeaderSent = false
@@ -286,6 +290,19 @@ export abstract class Connection implements HubMember {
     this.out = ''
     this.fail({ condition: 'policy-violation', text: 'too much output waits to be read' })
     // The error stands behind a full buffer; a peer that reads again within the close time-out still gets it.
+  }
+
+  // ------------------------------------------------------------------------------------ several members
+
+  mirror(state: SessionState): void {
+    this.remote ??= new RemoteSession()
+    this.remote.update(state, this.stage !== 'bound')
+  }
+
+  moveTo(core: MemberId): void {
+    this.core = core
+    if (core === this.hub.ports.bus.memberId) this.remote = undefined
+    this.release(HOLD_MOVE)
   }
 
   // ------------------------------------------------------------------------------------ end

@@ -16,9 +16,10 @@ import { EdgeMetrics } from './edge-metrics.ts'
 import { HttpFront } from './http-front.ts'
 import type { HttpRoute } from './http-routes.ts'
 import { Hub } from './hub.ts'
-import type { HubPorts } from './hub.ts'
+import type { HubMember, HubPorts } from './hub.ts'
 import { Listeners } from './listeners.ts'
 import type { BoundListener } from './listeners.ts'
+import { EdgeMembers } from './members.ts'
 import type { Stage } from './stages.ts'
 import { faultOf } from './stream-wire.ts'
 import { TcpConnection } from './tcp-connection.ts'
@@ -47,7 +48,9 @@ export interface Edge {
   setReadsHeld(isHeld: boolean): void
   readonly listeners: readonly BoundListener[]
   readonly connectionCount: number
-  /** Bytes that wait for peers to read. Looks at every connection. */
+  /** What it does as one of several. */
+  readonly members: EdgeMembers
+  /** Bytes that wait for peers to read, at most one sweep old. */
   readonly queuedBytes: number
 }
 
@@ -64,6 +67,7 @@ class RunningEdge implements Edge {
   readonly #certificates: Certificates
   readonly #xmppTls: TlsAcceptor
   readonly #httpTls: TlsAcceptor
+  readonly members: EdgeMembers
   readonly #listeners: Listeners
   readonly #clients: ClientStream
   readonly #components: ComponentStream
@@ -73,6 +77,7 @@ class RunningEdge implements Edge {
   constructor(ports: EdgePorts) {
     const metrics = new EdgeMetrics(ports.metrics)
     this.#hub = new Hub(ports.config, ports, metrics)
+    this.members = new EdgeMembers(this.#hub)
     this.#certificates = new Certificates(ports.config.tls, ports)
     const tlsPorts = {
       certificates: this.#certificates, metrics, now: () => ports.clock.monotonic(),
@@ -107,7 +112,7 @@ class RunningEdge implements Edge {
   }
 
   get queuedBytes(): number {
-    return this.#census.queuedBytes
+    return this.#hub.queuedBytes
   }
 
   async start(): Promise<void> {
@@ -155,10 +160,16 @@ class RunningEdge implements Edge {
     const edgeMessage = message as CoreToEdge
     switch (edgeMessage.kind) {
       case 'deliver':
-        this.#hub.connections.get(edgeMessage.conn)?.deliver(edgeMessage.wire)
+        this.#deliver(this.#hub.connections.get(edgeMessage.conn), edgeMessage.wire)
         return
-      case 'deliver-presence':
-        this.#hub.connections.get(edgeMessage.conn)?.deliverPresence(edgeMessage.wire)
+      case 'deliver-presence': {
+        const connection = this.#hub.connections.get(edgeMessage.conn)
+        connection?.remote?.delivered(edgeMessage.wire, this.#hub.nowMs)
+        connection?.deliverPresence(edgeMessage.wire)
+        return
+      }
+      case 'session-state':
+        this.#hub.connections.get(edgeMessage.conn)?.mirror(edgeMessage)
         return
       case 'close-stream':
         this.#hub.connections.get(edgeMessage.conn)?.closeByCore(faultOf(edgeMessage))
@@ -168,6 +179,11 @@ class RunningEdge implements Edge {
         return
       default:
     }
+  }
+
+  #deliver(connection: HubMember | undefined, wire: string): void {
+    connection?.remote?.delivered(wire, this.#hub.nowMs)
+    connection?.deliver(wire)
   }
 
   setReadsHeld(isHeld: boolean): void {
@@ -212,7 +228,7 @@ class RunningEdge implements Edge {
         metrics.observe('rollcall_edge_connections', 'Connections by transport and stage.', () => this.#census.count(transport, stage), labels)
       }
     }
-    metrics.observe('rollcall_edge_output_queue_bytes', 'Bytes that wait for peers to read.', () => this.queuedBytes)
+    metrics.observe('rollcall_edge_output_queue_bytes', 'Bytes that wait for peers to read.', () => this.#census.queuedBytes)
     metrics.observe('rollcall_edge_admission_waiting', 'Connections that wait to be let in.', () => this.#hub.admission.size)
     metrics.observe('rollcall_edge_addresses', 'Addresses remembered for limits.', () => this.#hub.guard.size)
     for (const host of this.#hub.config.hosts) {

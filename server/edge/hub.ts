@@ -12,14 +12,17 @@ import { idleLoad } from '@rollcall/ports'
 import type { Bus, Clock, Load, Log, MemberId, Random, Timer } from '@rollcall/ports'
 import type { SaslCrypto } from '@rollcall/stream'
 import type { XmlLimits } from '@rollcall/xml'
+import type { SessionState } from '../protocol/member-messages.ts'
 import type { HostInfo, ServerMessage } from '../protocol/messages.ts'
-import type { Placement } from '../protocol/placement.ts'
+import type { Carrier, FromClient, Placement } from '../protocol/placement.ts'
 import { AddressGuard } from './address-guard.ts'
 import { Admission } from './admission.ts'
 import type { EdgeConfig } from './config.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
 import { FairShare } from './fair-share.ts'
+import { weighOutput } from './output-bound.ts'
 import { PresenceGathering } from './presence-gathering.ts'
+import type { RemoteSession } from './remote-session.ts'
 import { HOLD_EDGE } from './stages.ts'
 import type { Stage } from './stages.ts'
 import type { StreamFault } from './stream-wire.ts'
@@ -28,6 +31,8 @@ import type { StreamFault } from './stream-wire.ts'
 export interface HubPorts {
   readonly bus: Bus<ServerMessage>
   readonly placement: Placement
+  /** Left out where there is one member. */
+  readonly carrier?: Carrier
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -38,6 +43,10 @@ export interface HubPorts {
 
 /** What the hub and the edge need of a connection. */
 export interface HubMember {
+  readonly core: MemberId
+  /** Once bound. */
+  readonly jid: Jid | undefined
+  readonly remote: RemoteSession | undefined
   readonly id: number
   readonly transport: SessionOrigin['transport']
   readonly stage: Stage
@@ -59,6 +68,10 @@ export interface HubMember {
   closeByCore(fault: StreamFault | undefined): void
   fail(fault: StreamFault): void
   destroy(): void
+  /** What the core of another member says of the session. */
+  mirror(state: SessionState): void
+  /** From now on that member is the core; reads on. */
+  moveTo(core: MemberId): void
 }
 
 /** A full round over the silent connections takes this many sweeps. */
@@ -81,6 +94,8 @@ export class Hub {
   /** A reading of the monotonic clock, at most one sweep old: good enough for silence. */
   nowMs: number
   isDraining = false
+  /** Bytes that wait for peers to read, at most one sweep old. */
+  queuedBytes = 0
   /** HTTP connections, which carry streams or not: they count against `connectionsMax` too. */
   httpSocketCount = 0
   readonly #attended = new Set<HubMember>()
@@ -196,8 +211,28 @@ export class Hub {
 
   /** Asks the core that owns the entity. */
   request(entity: Jid, message: ServerMessage): Promise<unknown> {
-    const { bus, placement } = this.ports
-    return bus.request(placement.memberOf(entity), message, this.config.timeouts.coreMs)
+    const { bus, carrier, placement } = this.ports
+    const { coreMs } = this.config.timeouts
+    return carrier === undefined ? bus.request(placement.memberOf(entity), message, coreMs) : carrier.request(entity, message, coreMs)
+  }
+
+  /** Something of a bound client, for its core. */
+  sendFromClient(connection: HubMember, message: FromClient): void {
+    const { bus, carrier } = this.ports
+    const { core, jid } = connection
+    if (carrier === undefined || jid === undefined) bus.send(core, message)
+    // A client that is read has its account where it was; one that leaves may do so while its account moves.
+    else if (core === bus.memberId && (message.kind !== 'client-closed' || !carrier.isMoving(jid))) bus.send(core, message)
+    else carrier.fromClient(core, jid, message, connection)
+  }
+
+  /** No session of the account may stay behind on a connection that never got to use it. */
+  undoSession(connection: HubMember, account: Jid, reason: 'closed' | 'lost'): void {
+    const { bus, carrier, placement } = this.ports
+    const message = { kind: 'client-closed', conn: connection.id, reason } as const
+    const core = placement.memberOf(account)
+    if (carrier === undefined || (core === bus.memberId && !carrier.isMoving(account))) bus.send(core, message)
+    else carrier.fromClient(core, account, message, connection)
   }
 
   send(member: MemberId, message: ServerMessage): void {
@@ -228,8 +263,19 @@ export class Hub {
     const throttled = this.#throttled
     this.#throttled = []
     for (const connection of throttled) connection.onBudget(this.nowMs)
+    this.#boundOutput()
     this.#visitSlice()
     if (++this.#sweeps % 60 === 0) this.guard.sweep(this.nowMs)
+  }
+
+  #boundOutput(): void {
+    const { queuedBytes, cut } = weighOutput(this.connections.values(), this.config.limits.outputAllBytesMax)
+    this.queuedBytes = queuedBytes
+    for (const connection of cut) {
+      this.metrics.overflows.add(1)
+      // An error would stand behind all that is not read.
+      connection.destroy()
+    }
   }
 
   #visitSlice(): void {

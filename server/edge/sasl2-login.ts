@@ -232,8 +232,7 @@ export class Sasl2Login {
   }
 
   #undoing(connection: Connection, account: Jid, reason: 'closed' | 'lost'): () => void {
-    const core = this.#hub.ports.placement.memberOf(account)
-    return () => this.#hub.send(core, { kind: 'client-closed', conn: connection.id, reason })
+    return () => this.#hub.undoSession(connection, account, reason)
   }
 
   #succeed(connection: Connection, negotiation: Negotiation, granted: Sasl2Granted, outcome: Outcome): void {

@@ -20,3 +20,5 @@ export const HOLD_RATE = 4
 export const HOLD_EDGE = 8
 /** The peer has had its share of this turn. */
 export const HOLD_SHARE = 16
+/** The peer's account is on its way from one member to another. */
+export const HOLD_MOVE = 32

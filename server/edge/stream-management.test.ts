@@ -110,7 +110,7 @@ test('a resumed stream begins with resumed, then what was missed; bound without 
   rig.core.answers.set('resume', (message) => {
     if (message.kind !== 'resume') return undefined
     rig.send({ kind: 'deliver', conn: message.conn, wire: "<message id='missed'/>" })
-    return { isResumed: true, jid: message.account.withResource('balcony'), wire: `<resumed ${NS} previd='${message.previousId}' h='3'/>`, handled: 3 }
+    return { isResumed: true, jid: message.account.withResource('balcony'), wire: `<resumed ${NS} previd='${message.previousId}' h='3'/>` }
   })
   const client = await authenticated()
   client.send(`<resume ${NS} previd='tybalt-7' h='12'/><presence/>`)

@@ -4,7 +4,7 @@ import type { SaslFailed } from '@rollcall/stream'
 import { XmlError } from '@rollcall/xml'
 import type { Connection } from './connection.ts'
 import type { Hub } from './hub.ts'
-import { HOLD_BUSY } from './stages.ts'
+import { HOLD_BUSY, HOLD_MOVE } from './stages.ts'
 
 /** Holds the connection until `promise` settles, then goes on if the stream still is open. */
 export function holdUntil<T>(hub: Hub, connection: Connection, promise: Promise<T>, next: (value: T) => void): void {
@@ -61,5 +61,6 @@ export async function sessionOrUndo<T>(
 export function startStanzas(hub: Hub, connection: Connection, jid: Jid, first: string): void {
   const { ports, metrics, stanzaLimits } = hub
   metrics.negotiationSeconds.observe((ports.clock.monotonic() - connection.acceptedMs) / 1000)
+  if (ports.carrier?.isMoving(jid) === true) connection.hold(HOLD_MOVE)
   connection.becomeBound(jid, ports.placement.memberOf(jid), stanzaLimits, first)
 }

@@ -133,7 +133,7 @@ test('stream management: each element is a message, a cut loses the stream and a
   rig.core.answers.set('resume', (message) => {
     if (message.kind !== 'resume') return undefined
     rig.send({ kind: 'deliver', conn: message.conn, wire: "<message id='m2'/>" })
-    return { isResumed: true, jid: message.account.withResource('balcony'), wire: `<resumed ${SM} previd='${message.previousId}' h='0'/>`, handled: 0 }
+    return { isResumed: true, jid: message.account.withResource('balcony'), wire: `<resumed ${SM} previd='${message.previousId}' h='0'/>` }
   })
   const again = await new Chat(url()).opened()
   assert.match(await again.authenticate(), /<sm xmlns='urn:xmpp:sm:3'\/>/)

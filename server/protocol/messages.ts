@@ -164,8 +164,8 @@ export interface ResumeSession {
   readonly origin: SessionOrigin
 }
 export type ResumeReply =
-  /** `wire`: `<resumed/>`, to be sent before anything that is delivered; `handled` is its count. */
-  | { readonly isResumed: true; readonly jid: Jid; readonly wire: string; readonly handled: number }
+  /** `wire`: `<resumed/>`, to be sent before anything that is delivered. */
+  | { readonly isResumed: true; readonly jid: Jid; readonly wire: string }
   /** `wire`: `<failed/>`; the client may still bind. */
   | { readonly isResumed: false; readonly wire: string }
   /** The stream is to end with this error. */

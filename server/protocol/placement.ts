@@ -49,6 +49,8 @@ export interface Carrier {
   fromClient(core: MemberId, client: Jid, message: FromClient, connection: object): void
   /** Asks the owner of an entity; once more when it dies meanwhile. */
   request(entity: Jid, message: ServerMessage, timeoutMs: number): Promise<unknown>
+  /** Whether the entity is on its way from one member to another: nothing of its clients is to be read. */
+  isMoving(entity: Jid): boolean
   /** The other members. */
   readonly others: readonly MemberId[]
 }

@@ -93,6 +93,10 @@ export class Links implements Carrier {
     else this.#send(core, letter)
   }
 
+  isMoving(entity: Jid): boolean {
+    return this.#ports.table.isMoving(entity)
+  }
+
   async request(entity: Jid, message: ServerMessage, timeoutMs: number): Promise<unknown> {
     const { bus, clock, table } = this.#ports
     const endMs = clock.monotonic() + timeoutMs
