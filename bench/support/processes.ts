@@ -23,7 +23,9 @@ const POLL_MS = 50
 /** Characters kept of what a process writes. */
 const OUTPUT_MAX = 20_000
 
-export const PORTS = { client: 47_322, admin: 47_381 } as const
+/** Below those that the system gives to connections, and others for each campaign. */
+const FIRST_PORT = 20_000 + (process.pid % 5_000) * 2
+export const PORTS = { client: FIRST_PORT, admin: FIRST_PORT + 1 } as const
 export const DOMAIN = 'verona.example'
 
 /** A folder of its own that is gone at the end, however the campaign ends. */

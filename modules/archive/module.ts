@@ -47,6 +47,7 @@ export default defineModule({
     host: ['msgoffline'],
     account: [NS_MAM, `${NS_MAM}#extended`, `${NS_MAM}#groupchat-field`, NS_STANZA_IDS],
   },
+  costly: [NS_MAM],
   config: {
     default: option.choice('always', mamDefaults, 'What is archived for accounts that did not say: always, never, or roster for messages of contacts.'),
     retentionDays: option.integer(0, 0, 36_500, 'Days after which messages are deleted from archives; 0 = never.'),

@@ -38,6 +38,7 @@ const edgeLimitFields = numbers<EdgeLimits>(defaultEdgeConfig.limits, {
   inputBurstBytesMax: [10_000, GIB, 'What one client may send at once beyond that rate.'],
   outputBytesMax: [64 * KIB, GIB, 'Waiting for a client that does not read; more closes its connection.'],
   outputHighBytes: [16 * KIB, GIB, 'Waiting beyond which the client\'s own input is not read.'],
+  outputAllBytesMax: [MIB, 1024 * GIB, 'Waiting for all clients together; beyond it those for whom most waits are cut off.'],
   componentOutputBytesMax: [64 * KIB, GIB, 'Waiting for a component that does not read; more closes its connection.'],
 })
 

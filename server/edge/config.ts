@@ -92,6 +92,8 @@ export interface EdgeLimits {
   readonly outputBytesMax: number
   /** Bytes waiting beyond which the peer's own input is not read. */
   readonly outputHighBytes: number
+  /** Bytes waiting for all peers together; beyond it those with most are cut off. */
+  readonly outputAllBytesMax: number
   /** As `outputBytesMax`, for components. */
   readonly componentOutputBytesMax: number
 }
@@ -241,6 +243,7 @@ export const defaultEdgeConfig: EdgeConfig = {
     inputBurstBytesMax: 1024 * 1024,
     outputBytesMax: 8 * 1024 * 1024,
     outputHighBytes: 1024 * 1024,
+    outputAllBytesMax: 256 * 1024 * 1024,
     componentOutputBytesMax: 64 * 1024 * 1024,
   },
   exemptAddresses: ['127.0.0.1', '::1'],

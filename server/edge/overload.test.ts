@@ -119,6 +119,25 @@ test('connections that wait are refused when the server stops', async () => {
   await rig.stop()
 })
 
+test('slow readers together are bounded: the slowest is cut off, the others stay', async () => {
+  const rig = await startRig(configOf(['client'], { ...clearText, limits: { outputAllBytesMax: 3 * 1024 * 1024 } }))
+  const clients = [await juliet(rig), await juliet(rig)]
+  const binds = await rig.core.waitFor('bind', 2)
+  const wire = `<message><body>${'x'.repeat(100_000)}</body></message>`
+  for (const [at, count] of [[0, 60], [1, 1]] as const) {
+    clients[at]?.socket.pause()
+    for (let i = 0; i < count; i++) rig.send({ kind: 'deliver', conn: binds[at]?.conn ?? 0, wire })
+  }
+  // What the kernel takes of the first is not ours any more.
+  await new Promise((resolve) => setImmediate(resolve))
+  rig.clock.advance(rig.config.timeouts.sweepMs)
+  const gone = await rig.core.waitFor('client-closed')
+  assert.deepEqual(gone.map(({ conn, reason }) => [conn, reason]), [[binds[0]?.conn, 'lost']])
+  assert.equal(rig.metrics.value('rollcall_edge_output_overflows_total'), 1)
+  assert.equal(rig.edge.connectionCount, 1)
+  await rig.stop()
+})
+
 // ---------------------------------------------------------------------------------------- shares
 
 const messages = (count: number) => Array.from({ length: count }, (_, at) => `<message to='romeo@${HOST}' id='m${at}'/>`)

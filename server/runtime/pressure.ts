@@ -54,8 +54,9 @@ export const defaultPressureConfig: PressureConfig = {
   memoryBrownOutPercent: 80,
   memoryRefusePercent: 92,
   memoryBytesMax: 0,
-  outputBrownOutBytes: 256 * MIB,
-  outputRefuseBytes: 1024 * MIB,
+  // Below what the edge allows in all (256 MiB).
+  outputBrownOutBytes: 64 * MIB,
+  outputRefuseBytes: 192 * MIB,
   // Storage itself refuses beyond 100,000.
   storageBrownOutOperations: 20_000,
   storageRefuseOperations: 60_000,
@@ -216,10 +217,7 @@ export function serverSignals(
       name: 'memory', brownOut: config.memoryBrownOutPercent, refuse: config.memoryRefusePercent,
       read: readSlowly(ports.clock, () => memoryPercent(memoryFacts(), limitBytes)),
     },
-    {
-      name: 'output', brownOut: config.outputBrownOutBytes, refuse: config.outputRefuseBytes,
-      read: readSlowly(ports.clock, ports.queuedBytes),
-    },
+    { name: 'output', brownOut: config.outputBrownOutBytes, refuse: config.outputRefuseBytes, read: ports.queuedBytes },
     { name: 'storage', brownOut: config.storageBrownOutOperations, refuse: config.storageRefuseOperations, read: ports.queuedOperations },
   ]
 }
