@@ -57,6 +57,8 @@ export class Delivery {
   readonly #delivered: CounterMetric
   /** By the stanza as it was handed over. */
   readonly #given = new WeakMap<Stanza, Given>()
+  /** Ids of messages that restored sessions had when their core died. */
+  readonly #has = new WeakMap<Session, { readonly unacked: ReadonlySet<string>; readonly received: ReadonlySet<string> }>()
 
   constructor(ports: DeliveryPorts) {
     this.#ports = ports
@@ -132,6 +134,18 @@ export class Delivery {
     log.line = log.line.then(() => this.#deliver(log, session, hold, until))
   }
 
+  /**
+   * The session goes on after the death of the member that had its account. What its client has, or will acknowledge, is not
+   * delivered again; what was on its way to it is.
+   */
+  restored(session: Session, unacked: readonly Stanza[], received: readonly Stanza[]): void {
+    const log = this.#ports.logOf(session.account)
+    const ids = (messages: readonly Stanza[]) =>
+      new Set(messages.map((message) => stanzaIdOf(message, session.account.jid)).filter((id) => id !== undefined))
+    this.#has.set(session, { unacked: ids(unacked), received: ids(received) })
+    if (session.presence !== undefined && session.priority >= 0) this.deliverTo(session)
+  }
+
   /** Delivers messages up to number `until`; never rejects. */
   async #deliver(log: AccountLog, session: Session, hold: SessionHold, until: number): Promise<void> {
     if (log.inLine.get(session) === until) log.inLine.delete(session)
@@ -170,6 +184,9 @@ export class Delivery {
       // Reading goes on in the history, where what is kept elsewhere has no place.
       mark: { id: isTransient ? position.reached.id : id, number, end }, bytes: sizeOf(message), transientId: isTransient ? id : undefined,
     }
+    const has = this.#has.get(session)
+    if (has?.received.has(id) === true) return this.#settle(log, given)
+    if (has?.unacked.has(id) === true) return position.give(given.mark, given.bytes)
     const until = this.expiredUntil
     const isExpired = until !== undefined && entry.at <= until
     // XEP-0191 §3.3: once an address is blocked, nothing of it is delivered any more.

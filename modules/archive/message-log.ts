@@ -74,7 +74,7 @@ export class MessageLog {
     const now = clock.now()
     const { last } = log.position
     const bytes = sizeOf(message)
-    const id = log.nextId(now, random.id())
+    const id = log.nextId(now, message.stamp === '' ? random.id() : message.stamp)
     if (isArchived) log.lastArchivedId = id
     else log.hasTransient = true
     const mark = { id: log.lastArchivedId, number: last.number + 1, end: last.end + bytes }
@@ -93,7 +93,7 @@ export class MessageLog {
   send(account: Account, log: AccountLog, message: Stanza): Pick<Appended, 'id' | 'committed'> {
     const { clock, random, stores } = this.#ports
     const now = clock.now()
-    const id = log.nextId(now, random.id())
+    const id = log.nextId(now, message.stamp === '' ? random.id() : message.stamp)
     const { last } = log.position
     log.lastArchivedId = id
     log.position.pass(id)

@@ -3,8 +3,9 @@
  * it (XEP-0160). See `docs/adr/0010-acked-means-safe.md`.
  */
 import {
-  AccountAdmin, accountRemoving, defineModule, messageAccepted, messageAcked, messageDelivered, messageSubmitted, messageUnacked,
-  messageUndelivered, option, outbound, priorityChanged, resourceAvailable, ServerInfo,
+  AccountAdmin, accountLeaving, accountRemoving, defineModule, KeptMessages, messageAccepted, messageAcked, messageDelivered,
+  messageSubmitted, messageUnacked, messageUndelivered, option, outbound, priorityChanged, resourceAvailable, ServerInfo,
+  sessionRestored,
 } from '@rollcall/module-api'
 import type { Account } from '@rollcall/module-api'
 import { parseJid } from '@rollcall/jid'
@@ -19,6 +20,7 @@ import type { LogStores } from './account-log.ts'
 import { ArchiveService } from './archive-service.ts'
 import { Delivery } from './delivery.ts'
 import { Keeper, SeenMessages } from './keeper.ts'
+import { keptMessages } from './kept.ts'
 import { MessageLog } from './message-log.ts'
 import { MessageArchive } from './port.ts'
 import { PositionWriter } from './position-writer.ts'
@@ -62,7 +64,7 @@ export default defineModule({
   stores: logStores,
   needs: { clock: Clock, random: Random, log: Log, metrics: Metrics, accounts: AccountAdmin, server: ServerInfo },
   wants: { blocking: Blocking, roster: Roster, search: ArchiveSearch },
-  provides: [MessageArchive],
+  provides: [KeptMessages, MessageArchive],
   setup({ config, stores, ports, accountSlot, sessionSlot, on, onBound, onIqGet, onIqSet, onStop, provide }) {
     const { clock, log: logger, metrics } = ports
     const isSearchable = ports.search !== undefined
@@ -115,6 +117,8 @@ export default defineModule({
       if (before < 0 && session.priority >= 0) delivery.deliverTo(session)
     })
     on(accountRemoving, 'normal', ({ account }) => positions.forget(account.jid.toString()))
+    on(accountLeaving, 'normal', ({ waitFor }) => waitFor(positions.flush()))
+    on(sessionRestored, 'normal', ({ session, unacked, received }) => delivery.restored(session, unacked, received))
 
     onIqGet(MamQuery, 'self', () => queryForm(isSearchable))
     onIqSet(MamQuery, 'self', ({ account, session, payload }) => archive.query(logOf(account), session, payload))
@@ -123,6 +127,7 @@ export default defineModule({
     onBound(({ account }) => archive.metadata(logOf(account)))
     onIqGet(MamPrefs, 'self', ({ account }) => prefsElement(logOf(account).preferences))
     onIqSet(MamPrefs, 'self', ({ account, payload }) => setPreferences(stores, logOf(account), payload))
+    provide(KeptMessages, keptMessages(stores, clock))
     provide(MessageArchive, { metadata: (account) => archive.metadata(logOf(account)) })
     purge.start()
     onStop(async () => {

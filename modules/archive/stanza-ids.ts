@@ -26,6 +26,11 @@ export function makeStanzaId(ms: number, random: string): string {
   return time + random.slice(0, RANDOM_DIGITS)
 }
 
+/** Whether the random half of an id is that of a message with the stamp. */
+export function isStampedWith(id: string, stamp: string): boolean {
+  return stamp !== '' && id.slice(TIME_DIGITS) === stamp.slice(0, RANDOM_DIGITS)
+}
+
 /** The time in an id. */
 export function timeOfStanzaId(id: string): number {
   let ms = 0
