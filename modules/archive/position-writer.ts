@@ -10,8 +10,8 @@ import type { AccountLog, LogStores } from './account-log.ts'
 
 const PERIOD_MIN_MS = 100
 const PERIOD_MAX_MS = 2000
-/** A thousand positions a second at most, each of which takes about 10 µs of the database's thread. */
-const PERIOD_PER_ACCOUNT_MS = 1
+/** Two hundred positions a second at most, each of which takes about 10 µs of the database's thread. */
+const PERIOD_PER_ACCOUNT_MS = 5
 
 export class PositionWriter {
   readonly #stores: LogStores
