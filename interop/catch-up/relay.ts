@@ -7,6 +7,8 @@ export class Relay {
   readonly #upstreamPort: () => number
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  /** Clients that connected while it was cut. */
+  readonly #waiting = new Set<Socket>()
   #isCut = false
 
   /** `upstreamPort` is asked at each connection, since a server has ports only once it is there. */
@@ -23,7 +25,10 @@ export class Relay {
     await new Promise<void>((resolve, reject) => this.#server.once('error', reject).listen(0, '127.0.0.1', resolve))
   }
 
-  /** Every connection is gone without a word, and none can be made. */
+  /**
+   * Every connection is gone without a word. New ones come to nothing until it is restored: they hang, as in a network
+   * that loses packets. COMPAT(profanity 0.13): after an attempt that is refused it has forgotten what it could resume.
+   */
   cut(): void {
     this.#isCut = true
     for (const socket of this.#sockets) socket.destroy()
@@ -31,15 +36,24 @@ export class Relay {
 
   restore(): void {
     this.#isCut = false
+    for (const client of this.#waiting) this.#connect(client)
+    this.#waiting.clear()
   }
 
   async close(): Promise<void> {
     this.cut()
+    for (const client of this.#waiting) client.destroy()
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
   }
 
   #accept(client: Socket): void {
-    if (this.#isCut) return void client.destroy()
+    if (!this.#isCut) return this.#connect(client)
+    this.#waiting.add(client)
+    client.on('error', () => {})
+    client.on('close', () => this.#waiting.delete(client))
+  }
+
+  #connect(client: Socket): void {
     const upstream = connect(this.#upstreamPort(), '127.0.0.1')
     this.#join(client, upstream)
     this.#join(upstream, client)
