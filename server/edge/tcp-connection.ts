@@ -10,6 +10,8 @@ import { flatCopy } from '@rollcall/ports'
 import { StreamFramer } from '@rollcall/xml'
 import type { Frame, FrameSink, StreamHeader, XmlLimits } from '@rollcall/xml'
 import type { Secured, Upgradable } from './client-stream.ts'
+import { writeDirectly } from '../runtime/direct-write.ts'
+import type { DirectWriter } from '../runtime/direct-write.ts'
 import { Connection } from './connection.ts'
 import type { StreamService } from './connection.ts'
 import type { Hub } from './hub.ts'
@@ -24,12 +26,14 @@ type OwnedSocket = Socket & { [CONNECTION]?: TcpConnection }
 /** Starts TLS on a socket that has a connection; `TcpConnection.secured` is called when it is done. */
 export type StartTls = (connection: TcpConnection, socket: Socket, host: string | undefined) => void
 
-export class TcpConnection extends Connection implements FrameSink, Upgradable, Secured {
+export class TcpConnection extends Connection implements FrameSink, Upgradable, Secured, DirectWriter {
   #socket: OwnedSocket
   #tls: TLSSocket | undefined
   readonly #framer: StreamFramer
   readonly #startTls: StartTls | undefined
   #isEnding = false
+  /** Bytes that went past the socket's own queue and that the kernel does not have yet, some of them. */
+  #underWayBytes = 0
   /** TLS runs its handshake on the socket. */
   #isUpgrading = false
   /** The socket is not read. */
@@ -224,20 +228,33 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     const socket = this.#socket
     if (out === '' || this.#isUpgrading) return
     this.out = ''
-    if (socket.destroyed || !socket.writable) return
-    const waiting = socket.writableLength
+    const waiting = socket.writableLength + this.#underWayBytes
     if (this.stage === 'bound' && waiting + out.length > this.service.outputBytesMax()) {
       this.overflow()
       return
     }
     this.hub.metrics.bytesOut.add(out.length)
+    const isDirect = waiting === 0 && this.#tls === undefined && !this.#isEnding
     // Behind something else it waits for a slow client, and a slice would keep all alive that came with it.
-    const isTaken = socket.write(waiting > 0 ? flatCopy(out) : out, 'latin1')
+    const isTaken = isDirect ? this.#writeDirectly(socket, out) : write(socket, waiting > 0 ? flatCopy(out) : out)
     const isHigh = !isTaken && waiting + out.length > this.hub.config.limits.outputHighBytes
     if (isHigh && this.isOpen && (this.holds & HOLD_OUTPUT) === 0) {
       this.hold(HOLD_OUTPUT)
-      socket.once('drain', onDrain)
+      if (this.#underWayBytes === 0) socket.once('drain', onDrain)
     }
+  }
+
+  #writeDirectly(socket: Socket, out: string): boolean {
+    const outcome = writeDirectly(socket, out, this)
+    if (outcome === 'impossible') return write(socket, out)
+    if (outcome === 'under-way') this.#underWayBytes = out.length
+    return outcome === 'taken'
+  }
+
+  written(): void {
+    this.#underWayBytes = 0
+    if (!this.#socket.writableNeedDrain) this.release(HOLD_OUTPUT)
+    else if ((this.holds & HOLD_OUTPUT) !== 0) this.#socket.once('drain', onDrain)
   }
 
   protected override endOutput(): void {
@@ -263,7 +280,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   }
 
   override get queuedBytes(): number {
-    return this.out.length + this.#socket.writableLength
+    return this.out.length + this.#socket.writableLength + this.#underWayBytes
   }
 
   override setLimits(limits: XmlLimits): void {
@@ -286,6 +303,11 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     socket.off('close', onClose)
     socket.off('end', onEnd)
   }
+}
+
+/** False when it waits in the socket. */
+function write(socket: Socket, wire: string): boolean {
+  return socket.destroyed || !socket.writable || socket.write(wire, 'latin1')
 }
 
 function onData(this: OwnedSocket, chunk: Uint8Array): void {
