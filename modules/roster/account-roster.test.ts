@@ -134,6 +134,15 @@ describe('AccountRoster', () => {
     assert.equal(roster.find(other.jid), other)
   })
 
+  it('finds contacts whose hashes lie close together, and misses those between', () => {
+    const byHash = Array.from({ length: 4000 }, (_, i) => jidOf(`c${i}`, 'capulet.example')).sort((a, b) => hashOf(a) - hashOf(b))
+    const low = byHash.slice(0, 100)
+    const high = byHash.slice(-100)
+    const roster = new AccountRoster()
+    for (const jid of [...low, ...high].filter((_, i) => i % 2 === 0)) roster.add(new RosterItem(jid))
+    for (const [i, jid] of [...low, ...high].entries()) assert.equal(roster.find(jid)?.jid, i % 2 === 0 ? jid : undefined)
+  })
+
   it('may be walked while it changes', () => {
     const { roster } = fromRows(new Map(rosterRows(contacts, Date.UTC(2026, 0, 1))))
     const seen: string[] = []

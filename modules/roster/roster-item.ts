@@ -16,6 +16,9 @@ const LISTED = 32
 /** The hash takes what the flags leave of 31 bits, so that both are one V8 small integer. */
 const HASH_SHIFT = 6
 
+/** Hashes are from 0 up to this. */
+export const HASHES = 0x2000000
+
 let hashedJid: Jid | undefined
 let hashed = 0
 
@@ -26,7 +29,7 @@ export function hashOf(bare: Jid): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   hashedJid = bare
-  return (hashed = (hash ^ (hash >>> 25)) & 0x1ffffff)
+  return (hashed = (hash ^ (hash >>> 25)) & (HASHES - 1))
 }
 
 /** The groups of everybody who is in none. */
