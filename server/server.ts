@@ -53,7 +53,9 @@ export interface Server {
 }
 
 /** Messages that cores send to edges; everything else on the bus is for the core. */
-const edgeMessages: ReadonlySet<string> = new Set<CoreToEdge['kind']>(['deliver', 'deliver-presence', 'close-stream', 'host-info-changed'])
+const edgeMessages: ReadonlySet<string> = new Set<CoreToEdge['kind']>([
+  'deliver', 'deliver-presence', 'deliver-broadcast', 'close-stream', 'host-info-changed',
+])
 
 /** Builds the member and sets up its modules; nothing listens before `start`. */
 export async function createServer(parts: ServerParts): Promise<Server> {

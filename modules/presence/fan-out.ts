@@ -2,10 +2,10 @@
  * One presence for many accounts of this member: the hottest loop of the server.
  *
  * How it works: the stanza's text before and after the address is made once. Per target, one look-up finds the account if
- * somebody of it is here; per available session, one string is put together from three shared parts. Nothing else is
- * allocated, no stanza is copied, and accounts without sessions cost only the look-up.
+ * somebody of it is here; each available session is put on the list of its edge, which puts one string together for it from
+ * three shared parts. Nothing else is allocated, no stanza is copied, and accounts without sessions cost only the look-up.
  */
-import type { Accounts, Account, Admission, InboundStanza, Router } from '@rollcall/module-api'
+import type { Accounts, Account, Admission, InboundStanza, PresenceEnvelope, PresenceEnvelopes, Router } from '@rollcall/module-api'
 import type { CounterMetric } from '@rollcall/ports'
 import type { Jid } from '@rollcall/jid'
 import { errorReply, StanzaError } from '@rollcall/stanza'
@@ -18,6 +18,7 @@ export interface FanOutPorts {
   readonly accounts: Accounts
   readonly roster: Roster
   readonly router: Router
+  readonly envelopes: PresenceEnvelopes
   readonly directed: DirectedPresence
   readonly deliveries: CounterMetric
   /** Told of every stanza and how many sessions got it. */
@@ -44,17 +45,31 @@ export class FanOut {
     const { accounts, roster } = this.#ports
     const head = headOf(stanza)
     const tail = tailOf(stanza)
+    const envelope = this.#ports.envelopes.open(from, head, tail)
     let count = 0
     for (const target of targets) {
       const account = accounts.warm(target)
       if (account === undefined || account.sessions.size === 0) continue
       if (!isUnavailable && target.isBare && !roster.isWatched(account, from)) continue
       if (admission?.concerns(account, stanza) === true && !this.#isAdmitted(account, stanza, target, admission)) continue
-      const wire = head + target.wire + tail
-      count += target.isFull ? this.#toResource(account, stanza, target, wire) : this.#toAvailable(account, stanza, from, wire)
+      count += target.isFull
+        ? this.#toResource(account, stanza, target, head + target.wire + tail)
+        : this.#share(account, from, target, isUnavailable, envelope)
     }
+    envelope.close()
     this.#ports.deliveries.add(count)
     this.#ports.delivered(count)
+  }
+
+  #share(account: Account, from: Jid, target: Jid, isUnavailable: boolean, envelope: PresenceEnvelope): number {
+    let count = 0
+    for (const session of account.sessions.values()) {
+      if (isUnavailable) this.#ports.directed.remove(session, from)
+      if (session.presence === undefined) continue
+      envelope.give(session, target)
+      count++
+    }
+    return count
   }
 
   settle(account: Account): void {

@@ -1,7 +1,7 @@
 /** Who is there: presence of accounts and its exchange with their contacts (RFC 6121 §4). */
 import {
-  accountRemoving, Accounts, defineModule, inboundPresence, keyvalStore, option, outbound, outboundPresence, PresenceFanOut, priorityChanged,
-  resourceAvailable, resourceUnavailable, Router, sessionUnbound,
+  accountRemoving, Accounts, defineModule, inboundPresence, keyvalStore, option, outbound, outboundPresence, PresenceEnvelopes,
+  PresenceFanOut, priorityChanged, resourceAvailable, resourceUnavailable, Router, sessionUnbound,
 } from '@rollcall/module-api'
 import { Clock, Load, Log, Metrics } from '@rollcall/ports'
 import type { Stanza } from '@rollcall/stanza'
@@ -30,11 +30,11 @@ export default defineModule({
     ),
   },
   stores: { lasts: keyvalStore<LastPresence>('last_presence') },
-  needs: { router: Router, accounts: Accounts, roster: Roster, clock: Clock, load: Load, log: Log, metrics: Metrics },
+  needs: { router: Router, envelopes: PresenceEnvelopes, accounts: Accounts, roster: Roster, clock: Clock, load: Load, log: Log, metrics: Metrics },
   provides: [Presence, PresenceFanOut],
   setup(context) {
     const { config, ports, stores } = context
-    const { accounts, clock, load, log, metrics, roster, router } = ports
+    const { accounts, clock, envelopes, load, log, metrics, roster, router } = ports
     const deliveries = metrics.counter('rollcall_deliveries_total', 'Stanzas given to sessions.', { kind: 'presence' })
     const probeCounter = (by: string) => metrics.counter('rollcall_presence_probes_answered_total', 'Presence probes answered.', { by })
     const directed = new DirectedPresence(config.directedMax, (slot) => context.sessionSlot(slot))
@@ -49,7 +49,7 @@ export default defineModule({
     metrics.observedGauge('rollcall_presence_waiting', 'Accounts of which a change waits.', () => pacer.size)
     metrics.observedGauge('rollcall_presence_window_seconds', 'How long changes wait now.', () => pacer.windowMs / 1000)
     const fanOut = new FanOut({
-      accounts, roster, router, directed, deliveries,
+      accounts, roster, router, envelopes, directed, deliveries,
       delivered: (count) => pacer.spend(count),
       settle: (account) => void pacer.settle(account.jid),
     })

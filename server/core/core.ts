@@ -4,7 +4,8 @@
  * Data flows one way: bus → `ClientInbox` (a client's stanza) → `CoreRouter` → `Delivery` or `HostEntity` → bus.
  */
 import {
-  AccountAdmin, Accounts, inbound, IqClient, KeptMessages, LoginClients, PresenceFanOut, Router, ServerControl, ServerInfo,
+  AccountAdmin, Accounts, inbound, IqClient, KeptMessages, LoginClients, PresenceEnvelopes, PresenceFanOut, Router, ServerControl,
+  ServerInfo,
 } from '@rollcall/module-api'
 import type { Admission, AnyModule, Port } from '@rollcall/module-api'
 import { parseJid } from '@rollcall/jid'
@@ -34,6 +35,7 @@ import { IqDispatch } from './iq-dispatch.ts'
 import { PendingRequests } from './iq-client.ts'
 import type { RequestMembers } from './iq-client.ts'
 import { MemberCore } from './member-core.ts'
+import { presenceEnvelopes } from './presence-envelopes.ts'
 import { ModuleLoader } from './module-loader.ts'
 import { CoreRouter } from './router.ts'
 import { Redelivery } from './redelivery.ts'
@@ -143,6 +145,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
 
   offerOptions(loader, options)
   loader.offer(Router, router)
+  loader.offer(PresenceEnvelopes, presenceEnvelopes(bus))
   loader.offer(Accounts, accounts)
   loader.offer(AccountAdmin, admin)
   loader.offer(IqClient, requests)

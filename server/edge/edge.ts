@@ -7,6 +7,7 @@
 import type { Socket } from 'node:net'
 import type { MemberId, Metrics } from '@rollcall/ports'
 import type { CoreToEdge, ServerMessage } from '../protocol/messages.ts'
+import type { DeliverBroadcast } from '../protocol/presence-messages.ts'
 import { Census } from './census.ts'
 import { Certificates } from './certificates.ts'
 import { ClientStream } from './client-stream.ts'
@@ -171,6 +172,9 @@ class RunningEdge implements Edge {
       case 'session-state':
         this.#hub.connections.get(edgeMessage.conn)?.mirror(edgeMessage)
         return
+      case 'deliver-broadcast':
+        this.#deliverBroadcast(edgeMessage)
+        return
       case 'close-stream':
         this.#hub.connections.get(edgeMessage.conn)?.closeByCore(faultOf(edgeMessage))
         return
@@ -184,6 +188,12 @@ class RunningEdge implements Edge {
   #deliver(connection: HubMember | undefined, wire: string): void {
     connection?.remote?.delivered(wire, this.#hub.nowMs)
     connection?.deliver(wire)
+  }
+
+  /** The wire string of each is put together here. None of them has stream management, so nobody remembers it. */
+  #deliverBroadcast({ head, tail, conns, addresses }: DeliverBroadcast): void {
+    const { connections } = this.#hub
+    for (let i = 0; i < conns.length; i++) connections.get(conns[i] as number)?.deliverPresence(head + (addresses[i] as string) + tail)
   }
 
   setReadsHeld(isHeld: boolean): void {

@@ -295,6 +295,9 @@ export class TestHost {
   #receive(message: CoreToEdge): void {
     this.#messageCount++
     if (message.kind === 'deliver' || message.kind === 'deliver-presence') this.#entities.get(message.conn)?.receive(message.wire)
+    if (message.kind === 'deliver-broadcast') {
+      message.conns.forEach((conn, i) => this.#entities.get(conn)?.receive(message.head + message.addresses[i] + message.tail))
+    }
     if (message.kind === 'close-stream') this.#entities.get(message.conn)?.close(message.condition, message.detail)
   }
 }

@@ -3,7 +3,7 @@ import { definePort } from '@rollcall/ports'
 import type { Jid } from '@rollcall/jid'
 import type { Stanza } from '@rollcall/stanza'
 import type { XmlElement } from '@rollcall/xml'
-import type { Account } from './entities.ts'
+import type { Account, Session } from './entities.ts'
 import type { InboundStanza } from './hooks.ts'
 
 /**
@@ -109,6 +109,20 @@ export interface ServerControl {
   reload(): Promise<void>
 }
 export const ServerControl = definePort<ServerControl>('serverControl')
+
+/** One presence, serialised once, for many sessions. */
+export interface PresenceEnvelope {
+  /** Gives it to a session, as `Session.sendPresence` with the address between head and tail; it leaves with `close`. */
+  give(session: Session, to: Jid): void
+  /** Sends it, once. Nothing else may be sent to the sessions between. */
+  close(): void
+}
+/** What the sessions of one edge get of one broadcast travels to it as one message. */
+export interface PresenceEnvelopes {
+  /** An envelope for presence of `from`; head and tail are wire strings. */
+  open(from: Jid, head: string, tail: string): PresenceEnvelope
+}
+export const PresenceEnvelopes = definePort<PresenceEnvelopes>('presenceEnvelopes')
 
 /**
  * Provided by the presence module, called by the router: one presence stanza that came for many accounts of this member.
