@@ -8,6 +8,7 @@
  *
  *     D deliver           conn, wire            A client-answered   mark, conn, wire
  *     P deliver-presence  conn, wire            p the same with the wire of the last one: an account's next session
+ *     W deliver-broadcast  head, tail, number of connections, conn*, number of addresses, address*
  *     C client-stanza     mark, conn, stanza    S component-stanza  conn, stanza
  *     N client-nonza      mark, conn, element   R route             mark, stanza
  *     B broadcast         mark, number of targets, targets, stanza
@@ -28,9 +29,10 @@ import { PINNED_CHARS_MAX, ReaderTables, WriterTables, readStanza, writeStanza }
 import type { Confirmed } from './member-messages.ts'
 import { PROTOCOL_VERSION } from './messages.ts'
 import type { ServerMessage } from './messages.ts'
+import type { DeliverBroadcast } from './presence-messages.ts'
 
 const LETTER = {
-  deliver: 68, presence: 80, presenceAgain: 112, answered: 65,
+  deliver: 68, presence: 80, presenceAgain: 112, answered: 65, shared: 87,
   client: 67, nonza: 78, component: 83, route: 82, broadcast: 66, json: 74,
 } as const
 
@@ -44,6 +46,8 @@ class Encoder implements BusEncoder<ServerMessage> {
         return 'D' + varint(message.conn) + message.wire
       case 'deliver-presence':
         return message.wire === this.#wire ? 'p' + varint(message.conn) : 'P' + varint(message.conn) + (this.#wire = message.wire)
+      case 'deliver-broadcast':
+        return 'W' + sharedText(message)
       case 'client-stanza':
         return 'C' + markOf(message) + varint(message.conn) + writeStanza(message.stanza, this.#tables)
       case 'route':
@@ -81,6 +85,24 @@ class Encoder implements BusEncoder<ServerMessage> {
   }
 }
 
+function sharedText({ head, tail, conns, addresses }: DeliverBroadcast): string {
+  let text = literal(head) + literal(tail) + varint(conns.length)
+  for (const conn of conns) text += varint(conn)
+  text += varint(addresses.length)
+  for (const address of addresses) text += literal(address)
+  return text
+}
+
+function readShared(reader: WireReader): DeliverBroadcast {
+  const head = reader.literal()
+  const tail = reader.literal()
+  const conns: number[] = []
+  for (let left = reader.varint(); left > 0; left--) conns.push(reader.varint())
+  const addresses: string[] = []
+  for (let left = reader.varint(); left > 0; left--) addresses.push(reader.literal())
+  return { kind: 'deliver-broadcast', head, tail, conns, addresses }
+}
+
 function markOf({ seq = 0, isAgain }: Confirmed): string {
   return varint(isAgain ? seq * 2 + 1 : seq * 2)
 }
@@ -100,6 +122,8 @@ class Decoder implements BusDecoder<ServerMessage> {
         return { kind: 'deliver-presence', conn: reader.varint(), wire: (this.#wire = reader.rest()) }
       case LETTER.presenceAgain:
         return { kind: 'deliver-presence', conn: reader.varint(), wire: this.#wire }
+      case LETTER.shared:
+        return readShared(reader)
       case LETTER.json:
         return fromTaggedJson(reader.rest()) as ServerMessage
       case LETTER.client:
