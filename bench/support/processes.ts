@@ -28,10 +28,12 @@ const FIRST_PORT = 20_000 + (process.pid % 5_000) * 2
 export const PORTS = { client: FIRST_PORT, admin: FIRST_PORT + 1 } as const
 export const DOMAIN = 'verona.example'
 
+const folders = new Set<string>()
+
 /** A folder of its own that is gone at the end, however the campaign ends. */
 export function makeFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `rollcall-${name}-`))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  folders.add(folder)
   return folder
 }
 
@@ -52,6 +54,7 @@ ${more}
 const running = new Set<ChildProcess>()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 
