@@ -27,6 +27,7 @@ export interface ConnectionsPorts {
   readonly log: Log
   /** How often the directory is looked at for peers that are not connected. */
   readonly lookMs: number
+  isPeer(member: MemberId): boolean
   /** The link that a connection with that process of a peer belongs to. */
   linkFor(peer: PeerInfo, direction: 'inbound' | 'outbound'): Link
   linkOf(member: MemberId): Link | undefined
@@ -66,10 +67,10 @@ export class Connections {
   }
 
   async #connectAll(): Promise<void> {
-    const { own, directory, log } = this.#ports
+    const { own, directory, log, isPeer } = this.#ports
     try {
       const members = await membersIn(directory)
-      await Promise.all(members.filter(member => member !== own.memberId).map(async member => this.connectTo(member)))
+      await Promise.all(members.filter(member => member !== own.memberId && isPeer(member)).map(async member => this.connectTo(member)))
     } catch (error) {
       log.error('bus-directory-unreadable', { directory, error })
     }

@@ -67,6 +67,28 @@ describe('socket bus', () => {
     assert.deepEqual(await readdir(directory), [])
   })
 
+  test('who is no peer is not connected to, whoever else is there', async () => {
+    const toHub = { isPeer: (member: string) => member === 'hub' }
+    const hub = await enter('hub')
+    const [one, other] = [await enter('w1', toHub), await enter('w2', toHub)]
+    await both(one, hub)
+    await both(other, hub)
+    await new Promise(resolve => setTimeout(resolve, 120))
+    assert.deepEqual([[...one.peers.keys()], [...other.peers.keys()]], [['hub'], ['hub']])
+  })
+
+  test('what is flushed is written before the turn ends', async () => {
+    const metrics = recordingMetrics()
+    const [romeo, juliet] = [await enter('romeo', { metrics }), await enter('juliet')]
+    const seen = keep(juliet)
+    await both(romeo, juliet)
+    romeo.send('juliet', note('now'))
+    assert.ok(metrics.value('rollcall_bus_socket_buffered_bytes')! > 0)
+    romeo.flush()
+    assert.equal(metrics.value('rollcall_bus_socket_buffered_bytes'), 0)
+    await until(() => seen.length === 1)
+  })
+
   test('a peer that starts again is gone and then up with another boot id; what was asked of the old one rejects', async () => {
     const events: string[] = []
     const onPeer = ({ kind, peer }: PeerEvent): void => void events.push(`${kind} ${peer.memberId} ${peer.bootId}`)

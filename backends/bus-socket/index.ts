@@ -43,6 +43,8 @@ export interface SocketBusOptions<M extends BusMessage> {
   readonly metrics?: Metrics
   /** Told of every peer, before its first message and after its last; never inside a call of the bus but `close`. */
   readonly onPeer?: (event: PeerEvent) => void
+  /** Members that this one connects to, both sides alike; all unless told. */
+  readonly isPeer?: (member: MemberId) => boolean
   /** 64 Mi unless told. */
   readonly bufferCharsMax?: number
   /** 100,000 unless told. */
@@ -54,6 +56,8 @@ export interface SocketBusOptions<M extends BusMessage> {
 export interface SocketBus<M extends BusMessage = BusMessage> extends Bus<M> {
   /** Peers that are up now. */
   readonly peers: ReadonlyMap<MemberId, PeerInfo>
+  /** Writes what was sent so far, where waiting for the end of the turn is too long. */
+  flush(): void
 }
 
 /** How long `close` waits for peers to take what was sent to them. */
@@ -61,7 +65,7 @@ const FAREWELL_MS = 1000
 
 const DROPS_LOGGED_MAX = 1000
 
-class SocketMember implements Bus, LinkOwner {
+class SocketMember implements SocketBus, LinkOwner {
   readonly memberId: MemberId
   readonly peers = new Map<MemberId, PeerInfo>()
   readonly bufferCharsMax: number
@@ -78,7 +82,7 @@ class SocketMember implements Bus, LinkOwner {
   /** Destinations whose dropped messages were logged; the rest is only counted until they are up again. */
   readonly #dropsLogged = new Set<string>()
   #allGone: (() => void) | undefined
-  readonly #flushAll = (): void => {
+  readonly flush = (): void => {
     const dirty = this.#dirty
     this.#dirty = []
     for (const link of dirty) link.flush()
@@ -95,6 +99,7 @@ class SocketMember implements Bus, LinkOwner {
     this.#connections = new Connections({
       own: { memberId, bootId, protocolVersion: codec.protocolVersion },
       directory, clock, log, lookMs,
+      isPeer: options.isPeer ?? (() => true),
       linkFor: (peer, direction) => this.#linkFor(peer, direction),
       linkOf: member => this.#links.get(member),
     })
@@ -207,7 +212,7 @@ class SocketMember implements Bus, LinkOwner {
 
   flushSoon(link: Link): void {
     this.#dirty.push(link)
-    if (this.#dirty.length === 1) this.#options.clock.soon(this.#flushAll)
+    if (this.#dirty.length === 1) this.#options.clock.soon(this.flush)
   }
 
   #bufferedChars(): number {
