@@ -1,6 +1,7 @@
 /** What counts as delivered: positions of the log at the edges of sessions, as wire scripts. */
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { StorageError } from '@rollcall/ports'
 import type { StorageBackend } from '@rollcall/ports'
 import { MemoryStorage } from '../../backends/storage-memory/index.ts'
 import { TestHost } from '../../server/testing/test-host.ts'
@@ -177,4 +178,28 @@ describe('a message that nobody is available for, copied to a resource that is n
     await host.disconnect(juliet, 'lost')
     assert.deepEqual(await idsOf(await login()), ['m1'])
   })
+})
+
+describe('a message that cannot be stored', () => {
+  class FailingStorage extends MemoryStorage {
+    /** Owners for whom nothing can be written. */
+    readonly failing = new Set<string>()
+    override logAppend(...[store, owner, entry]: Parameters<MemoryStorage['logAppend']>): ReturnType<MemoryStorage['logAppend']> {
+      return this.failing.has(owner) ? Promise.reject(new StorageError('full', 'no space left')) : super.logAppend(store, owner, entry)
+    }
+  }
+
+  for (const [title, failing] of [
+    ['for neither side', ['juliet', 'romeo']], ['for its recipient', ['juliet']], ['for its sender', ['romeo']],
+  ] as const) {
+    it(`${title}: its sender gets one error`, async () => {
+      await host.stop()
+      const storage = new FailingStorage()
+      await open(storage)
+      for (const name of failing) storage.failing.add(`${name}@capulet.example`)
+      await say('m1')
+      const errors = await romeo.all()
+      assert.deepEqual(errors.map((error) => [error.attribute('type'), error.attribute('id')]), [['error', 'm1']])
+    })
+  }
 })

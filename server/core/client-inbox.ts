@@ -11,7 +11,7 @@ import type { Stanza } from '@rollcall/stanza'
 import { messageSent, messageSubmitted, outbound, outboundPresence } from '@rollcall/module-api'
 import type { Log, Metrics, CounterMetric } from '@rollcall/ports'
 import type { ClaimChain, FilterChain, HookChains, ObserveChain } from './hook-chains.ts'
-import { bothOf, DurableWork, outcomeOf } from './durable-work.ts'
+import { bothOf, DurableWork, isFirstFailure, outcomeOf } from './durable-work.ts'
 import type { HookEvent } from './hook-event.ts'
 import type { IqDispatch } from './iq-dispatch.ts'
 import type { PendingRequests } from './iq-client.ts'
@@ -82,7 +82,7 @@ export class ClientInbox {
     if (kept === undefined) return
     if (!this.#sent.isEmpty) this.#sent.run({ session, stanza: kept })
     const routed = this.#ports.route(stanza)
-    const own = work.promise && outcomeOf(work.promise, (error) => this.#refuse(session, stanza, error))
+    const own = work.promise && outcomeOf(work.promise, (error) => { if (isFirstFailure(stanza)) this.#refuse(session, stanza, error) })
     if (own === undefined) return routed
     if (routed === undefined) return own
     return bothOf(own, routed)

@@ -12,7 +12,7 @@ import type { DeliveredMessage, Session } from '@rollcall/module-api'
 import type { Clock, CounterMetric, Log, Metrics } from '@rollcall/ports'
 import type { AccountRegistry } from './account-registry.ts'
 import type { ClaimChain, FilterChain, HookChains, ObserveChain } from './hook-chains.ts'
-import { DurableWork, outcomeOf } from './durable-work.ts'
+import { DurableWork, isFirstFailure, outcomeOf } from './durable-work.ts'
 import type { HookEvent } from './hook-event.ts'
 import type { IqDispatch } from './iq-dispatch.ts'
 import type { PendingRequests } from './iq-client.ts'
@@ -109,6 +109,10 @@ export class Delivery {
     return iqs.handles('self', stanza) && !iqs.handles('account', stanza)
   }
 
+  #outcome(stanza: Stanza, work: Promise<void>): Promise<void> {
+    return outcomeOf(work, (error) => { if (isFirstFailure(stanza)) this.#failed(stanza, error) })
+  }
+
   #failed(stanza: Stanza, error: unknown): void {
     if (error instanceof StanzaError) return this.refuse(stanza, error)
     this.#ports.log.error('delivery-failed', { trace: stanza.trace, error })
@@ -140,7 +144,7 @@ export class Delivery {
     const kept = this.#accepted.run({ account, stanza, recipients, waitFor: work.waitFor })
     if (kept === undefined) return
     this.#hand(account, kept, recipients)
-    return work.promise && outcomeOf(work.promise, (error) => this.#failed(stanza, error))
+    return work.promise && this.#outcome(stanza, work.promise)
   }
 
   #hand(account: LocalAccount, stanza: Stanza, recipients: readonly LocalSession[]): void {
@@ -174,7 +178,7 @@ export class Delivery {
     if (claimed === false) throw new StanzaError('service-unavailable')
     if (!this.#delivered.isEmpty) this.#delivered.run(this.#stored(account, kept))
     if (claimed !== true) work.waitFor(claimed)
-    return work.promise && outcomeOf(work.promise, (error) => this.#failed(stanza, error))
+    return work.promise && this.#outcome(stanza, work.promise)
   }
 
   /** A message that waits in a store: who is given a copy before being available will not need it then. */

@@ -1,3 +1,6 @@
+/** What has to be stored before a message is safe, and what becomes of the message when that fails. */
+import type { Stanza } from '@rollcall/stanza'
+
 /** Gathers what the handlers of one message asked to wait for. */
 export class DurableWork {
   #promise: Promise<void> | undefined = undefined
@@ -41,4 +44,13 @@ export function outcomeOf(work: Promise<void>, onFailure: (error: unknown) => vo
   }
   outcome.onFailure.push(onFailure)
   return outcome.settled
+}
+
+const failed = new WeakSet<Stanza>()
+
+/** Whether nobody has answered this message with an error for want of storage: it has two logs to go to, and its sender is told once. */
+export function isFirstFailure(message: Stanza): boolean {
+  if (failed.has(message)) return false
+  failed.add(message)
+  return true
 }
