@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly accounts?: readonly Account[]
   /** More settings for the config file, over those of `baseSettings`. */
   readonly settings?: Readonly<Record<string, unknown>>
+  /** Variables for its environment. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /** Where a server listens, on 127.0.0.1. */
@@ -63,6 +65,8 @@ export interface RollcallProcess {
   stop(): Promise<void>
   /** Ends it without warning (SIGKILL), and waits for that. */
   kill(): Promise<void>
+  /** Has it do nothing at all for that long (SIGSTOP), as a machine that swaps or a virtual one that is moved. */
+  freeze(ms: number): Promise<void>
   /** Starts it again on the same data and ports, and waits until it is ready. */
   start(): Promise<void>
   /** The last lines of its log. */
@@ -91,6 +95,7 @@ class ServerProcess implements RollcallProcess {
   readonly folder: string
   readonly certificateFile: string
   #ports: Ports | undefined
+  #environment: Readonly<Record<string, string>> = {}
   #child: ChildProcess | undefined
   #output: OutputTail | undefined
 
@@ -108,7 +113,8 @@ class ServerProcess implements RollcallProcess {
   }
 
   /** Writes the config file and makes the accounts. */
-  async prepare({ accounts = [], settings = {} }: ServerOptions): Promise<void> {
+  async prepare({ accounts = [], settings = {}, environment = {} }: ServerOptions): Promise<void> {
+    this.#environment = environment
     this.#ports = await freePorts()
     // YAML takes JSON as it is.
     writeFileSync(this.#configFile, JSON.stringify({ ...baseSettings(this.host, this.ports), ...settings }, undefined, 2))
@@ -124,7 +130,7 @@ class ServerProcess implements RollcallProcess {
 
   async start(): Promise<void> {
     const child = spawn(process.execPath, this.#command('start'), {
-      env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'], detached: true,
+      env: { ...cleanEnvironment(), ...this.#environment }, stdio: ['ignore', 'pipe', 'pipe'], detached: true,
     })
     this.#child = child
     this.#output = collectOutput(child)
@@ -145,6 +151,14 @@ class ServerProcess implements RollcallProcess {
     if (child === undefined) return
     killGroup(child)
     await ended(child, STOP_TIMEOUT_MS)
+  }
+
+  async freeze(ms: number): Promise<void> {
+    const pid = this.#child?.pid
+    if (pid === undefined) return
+    process.kill(-pid, 'SIGSTOP')
+    await sleep(ms)
+    process.kill(-pid, 'SIGCONT')
   }
 
   logTail(lines = REPORTED_LOG_LINES): string {

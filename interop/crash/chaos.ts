@@ -11,7 +11,13 @@ import type { Device } from './device.ts'
 export interface ChaosCounts {
   kills: number
   restarts: number
+  freezes: number
+  /** Times for which the disk was slow. */
+  slowDisks: number
 }
+
+/** What a commit takes, in ms; mostly the disk is as fast as it is. */
+const DISK_DELAYS = [0, 0, 0, 5, 40, 250] as const
 
 export interface ServerTrouble {
   readonly server: RollcallProcess
@@ -20,29 +26,45 @@ export interface ServerTrouble {
   readonly counts: ChaosCounts
   /** Sends many messages at once. */
   readonly burst: () => void
+  /** Has each commit of the server take that long from now on, in ms. */
+  readonly slowDisk: (ms: number) => void
 }
 
-/** Until `untilMs`: ends the server, mostly without warning, and starts it again on its data. */
-export async function troubleServer({ server, seed, untilMs, counts, burst }: ServerTrouble): Promise<void> {
+/** Until `untilMs`: slows the disk, freezes the server, or ends it, mostly without warning, and starts it again on its data. */
+export async function troubleServer(trouble: ServerTrouble): Promise<void> {
+  const { seed, untilMs, counts, slowDisk } = trouble
   const random = new SeededRandom(seed)
   while (Date.now() < untilMs) {
+    const delayMs = DISK_DELAYS[random.below(DISK_DELAYS.length)] ?? 0
+    if (delayMs > 0) counts.slowDisks++
+    slowDisk(delayMs)
     await sleep(random.below(3500) + 300)
-    const isKill = random.below(5) > 0
-    // Most acknowledgements are on their way a few milliseconds after many messages.
-    if (random.below(2) === 0) {
-      burst()
-      await sleep(random.below(40))
-    }
-    if (isKill) {
-      counts.kills++
-      await server.kill()
-    } else {
-      counts.restarts++
-      await server.stop()
-    }
-    if (random.below(4) === 0) await sleep(random.below(1500))
-    await server.start()
+    await troubleOnce(trouble, random)
   }
+  slowDisk(0)
+}
+
+async function troubleOnce({ server, counts, burst }: ServerTrouble, random: SeededRandom): Promise<void> {
+  const kind = random.below(6)
+  // Most acknowledgements are on their way a few milliseconds after many messages.
+  if (random.below(2) === 0) {
+    burst()
+    await sleep(random.below(40))
+  }
+  if (kind === 5) {
+    counts.freezes++
+    await server.freeze(random.below(3000))
+    return
+  }
+  if (kind > 0) {
+    counts.kills++
+    await server.kill()
+  } else {
+    counts.restarts++
+    await server.stop()
+  }
+  if (random.below(4) === 0) await sleep(random.below(1500))
+  await server.start()
 }
 
 /** Until `untilMs`: cuts, delays and sends away the devices. At the end all are there again. */
@@ -65,10 +87,13 @@ export async function troubleDevices(devices: readonly Device[], seed: number, u
 }
 
 function trouble(device: Device, random: SeededRandom): Promise<void> | undefined {
-  switch (random.below(10)) {
+  switch (random.below(11)) {
     case 0:
-    case 1:
       device.cut()
+      return undefined
+    case 1:
+    case 10:
+      device.vanish()
       return undefined
     case 2:
     case 3:

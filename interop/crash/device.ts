@@ -6,17 +6,16 @@
  * message seen under two stanza ids is always a mistake of the server. After a resumption it is sent again, since then the
  * server has said what it handled.
  *
- * It connects from an address of its own: from the server's one a client might be given the very port that the server is
- * about to listen on again, or connect to itself.
+ * A classic one logs in as RFC 6120 says, step by step; a modern one in one step, resuming or binding inside of it (SASL2,
+ * Bind 2), with copies of what the account's other devices send and receive (XEP-0280).
  */
-import { connect } from 'node:net'
-import type { Socket } from 'node:net'
-import { defaultLimits, StreamFramer } from '@rollcall/xml'
-import type { Frame, FrameSink, XmlElement } from '@rollcall/xml'
+import type { Frame, XmlElement } from '@rollcall/xml'
 import { plainMessage } from '../../load/wire/scram.ts'
-import { NS, streamHeader } from './names.ts'
+import { carbonOf } from './carbons.ts'
+import { NS } from './names.ts'
+import { openWire } from './wire.ts'
+import type { Transport, Wire } from './wire.ts'
 
-const SOURCE_ADDRESS = '127.0.0.2'
 const RECONNECT_MS = 150
 /** An attempt that has not come through by then is given up. */
 const ATTEMPT_TIMEOUT_MS = 10_000
@@ -41,6 +40,8 @@ export interface ReceivedMessage {
   /** Of the recipient's account (XEP-0359). */
   readonly stanzaId: string | undefined
   readonly isDelayed: boolean
+  /** It came before the device was available: older ones may wait until it is. */
+  readonly isEarly: boolean
 }
 
 /** What a device tells. */
@@ -48,6 +49,8 @@ export interface DeviceEvents {
   sent(device: Device, message: OutgoingMessage): void
   acknowledged(device: Device, id: string): void
   received(device: Device, message: ReceivedMessage): void
+  /** A copy came of what another device of the account sent. */
+  copied(device: Device, id: string): void
   /** An error came back for a message. */
   refused(device: Device, id: string): void
   online(device: Device, how: 'bound' | 'resumed'): void
@@ -57,11 +60,25 @@ export interface DeviceEvents {
 
 export interface DeviceAddress {
   readonly host: string
+  readonly transport: Transport
   readonly port: number
+  readonly login: 'classic' | 'modern'
   readonly localpart: string
   readonly password: string
+  /** What a classic one binds. A modern one gets its resource from the server: the same as long as it says the same. */
   readonly resource: string
+  /** A UUID. */
+  readonly clientId: string
 }
+
+/** Of an archive. */
+export interface Page {
+  readonly results: readonly XmlElement[]
+  readonly fin: XmlElement
+}
+
+/** Connections that the network swallowed are kept open, but not for ever. */
+const SWALLOWED_MAX = 8
 
 interface Pending {
   readonly message: OutgoingMessage
@@ -69,9 +86,10 @@ interface Pending {
   readonly count: number
 }
 
-export class Device implements FrameSink {
+export class Device {
   readonly account: string
-  readonly jid: string
+  /** Full JID; of a modern one, once it has been online. */
+  jid: string
   /** Full JID → status of those that are available, as this session knows it. */
   presences = new Map<string, string>()
   isWanted = false
@@ -83,8 +101,8 @@ export class Device implements FrameSink {
   #owesAnswer = false
   readonly #address: DeviceAddress
   readonly #events: DeviceEvents
-  #socket: Socket | undefined
-  #framer: StreamFramer | undefined
+  #wire: Wire | undefined
+  #swallowed: Wire[] = []
   #timer: NodeJS.Timeout | undefined
   #isAuthenticated = false
   #token = ''
@@ -104,7 +122,7 @@ export class Device implements FrameSink {
     this.#address = address
     this.#events = events
     this.account = `${address.localpart}@${address.host}`
-    this.jid = `${this.account}/${address.resource}`
+    this.jid = address.login === 'modern' ? '' : `${this.account}/${address.resource}`
   }
 
   /** Whether everything it sent is acknowledged. */
@@ -123,20 +141,40 @@ export class Device implements FrameSink {
   /** Says goodbye and stays away. */
   leave(): void {
     this.isWanted = false
-    if (this.isOnline) this.#socket?.end(`<presence type='unavailable'/></stream:stream>`)
+    const wire = this.#wire
+    if (this.isOnline) {
+      wire?.write(`<presence type='unavailable'/>`)
+      wire?.end()
+    }
     this.#forgetSession()
     // What the goodbye has not reached is cut a little later.
-    const socket = this.#socket
     this.#drop()
-    setTimeout(() => socket?.destroy(), 500).unref()
+    setTimeout(() => wire?.destroy(), 500).unref()
   }
 
   /** Cuts the connection; the device comes back by itself unless it is not wanted any more. */
   cut(): void {
     this.cuts++
     this.#cutAt = undefined
-    this.#socket?.destroy()
+    this.#wire?.destroy()
     this.#lost()
+  }
+
+  /** The network swallows the connection: neither side learns of it, and the device comes back by itself on another. */
+  vanish(): void {
+    const wire = this.#wire
+    if (wire === undefined) return
+    this.cuts++
+    this.#cutAt = undefined
+    wire.pause()
+    this.#swallowed.push(wire)
+    if (this.#swallowed.length > SWALLOWED_MAX) this.#swallowed.shift()?.destroy()
+    this.#lost()
+  }
+
+  /** Ends what the network swallowed. */
+  clear(): void {
+    for (const wire of this.#swallowed.splice(0)) wire.destroy()
   }
 
   /** Cuts the connection when it comes to that moment; undefined: to none. */
@@ -151,8 +189,8 @@ export class Device implements FrameSink {
   }
 
   setReading(isReading: boolean): void {
-    if (isReading) this.#socket?.resume()
-    else this.#socket?.pause()
+    if (isReading) this.#wire?.resume()
+    else this.#wire?.pause()
   }
 
   /** Whether it answers requests for acknowledgement; what it owes it answers when it does again. */
@@ -176,7 +214,8 @@ export class Device implements FrameSink {
   }
 
   /** A page of the account's archive after that id: the results and `<fin/>`; undefined when the connection was lost. */
-  page(after: string | undefined, max: number): Promise<{ readonly results: readonly XmlElement[]; readonly fin: XmlElement } | undefined> {
+  page(after: string | undefined, max: number): Promise<Page | undefined> {
+    if (!this.isOnline) return Promise.resolve(undefined)
     const id = `page${++this.#queryCount}`
     const start = after === undefined ? '' : `<after>${after}</after>`
     this.#results = []
@@ -190,31 +229,24 @@ export class Device implements FrameSink {
 
   #connect(): void {
     clearTimeout(this.#timer)
-    if (!this.isWanted || this.#socket !== undefined) return
+    if (!this.isWanted || this.#wire !== undefined) return
     this.#isAuthenticated = false
-    const framer = new StreamFramer({ ...defaultLimits, elementBytesMax: 1_048_576 })
-    const socket = connect({ host: '127.0.0.1', port: this.#address.port, localAddress: SOURCE_ADDRESS, noDelay: true })
-    this.#framer = framer
-    this.#socket = socket
-    socket.on('connect', () => this.#openStream())
-    socket.on('data', (bytes) => {
-      if (this.#socket !== socket) return
-      try {
-        framer.push(bytes, this)
-      } catch (error) {
-        this.#events.fault(this, `sent bad XML: ${String(error)}`)
-        socket.destroy()
-      }
+    const isCurrent = () => this.#wire === wire
+    const wire = openWire(this.#address.transport, this.#address.port, {
+      connected: () => { if (isCurrent()) this.#openStream() },
+      // The rest of a chunk in which the connection was cut goes nowhere.
+      element: (frame) => { if (isCurrent()) this.#element(frame) },
+      ended: () => { if (isCurrent()) wire.end() },
+      broken: (error) => this.#events.fault(this, `was sent bad XML: ${String(error)}`),
+      closed: () => { if (isCurrent()) this.#lost() },
     })
-    socket.on('error', () => { /* The close that follows is what counts. */ })
-    socket.on('close', () => { if (this.#socket === socket) this.#lost() })
-    this.#timer = setTimeout(() => { if (this.#socket === socket && !this.isOnline) socket.destroy() }, ATTEMPT_TIMEOUT_MS)
+    this.#wire = wire
+    this.#timer = setTimeout(() => { if (isCurrent() && !this.isOnline) wire.destroy() }, ATTEMPT_TIMEOUT_MS)
   }
 
   #drop(): void {
     clearTimeout(this.#timer)
-    this.#socket = undefined
-    this.#framer = undefined
+    this.#wire = undefined
     this.isOnline = false
     this.#isCounting = false
     this.#owesAnswer = false
@@ -228,7 +260,7 @@ export class Device implements FrameSink {
   }
 
   #write(wire: string): void {
-    this.#socket?.write(wire)
+    this.#wire?.write(wire)
   }
 
   #stanza(wire: string): void {
@@ -240,16 +272,16 @@ export class Device implements FrameSink {
   #at(moment: Moment): boolean {
     if (this.#cutAt !== moment) return false
     // What was written stays on its way: the cut is behind it.
-    const socket = this.#socket
+    const wire = this.#wire
     this.cuts++
     this.#cutAt = undefined
-    socket?.destroySoon()
+    wire?.destroySoon()
     this.#lost()
     return true
   }
 
   #openStream(): void {
-    this.#write(streamHeader(this.#address.host))
+    this.#wire?.openStream(this.#address.host)
     this.#at('connected')
   }
 
@@ -260,17 +292,7 @@ export class Device implements FrameSink {
 
   // ------------------------------------------------------------------------------------ elements
 
-  streamOpen(): void {
-    // Features follow.
-  }
-
-  streamClose(): void {
-    this.#socket?.end()
-  }
-
-  element(frame: Frame): void {
-    // The rest of a chunk in which the connection was cut.
-    if (this.#socket === undefined) return
+  #element(frame: Frame): void {
     switch (frame.name) {
       case 'message':
       case 'presence':
@@ -282,8 +304,8 @@ export class Device implements FrameSink {
         return
       case 'success':
         this.#isAuthenticated = true
-        this.#framer?.reset()
-        if (!this.#at('authenticated')) this.#write(streamHeader(this.#address.host))
+        if (frame.ns === NS.sasl2) this.#loggedIn(frame.toElement())
+        else if (!this.#at('authenticated')) this.#wire?.openStream(this.#address.host)
         return
       case 'r':
         if (this.#at('asked')) return
@@ -294,7 +316,7 @@ export class Device implements FrameSink {
         this.#covered(Number(frame.attribute('h')))
         return
       case 'enabled':
-        this.#enabled(frame)
+        this.#begin(frame.attribute('id') ?? '')
         return
       case 'resumed':
         this.#resumed(Number(frame.attribute('h')))
@@ -310,8 +332,15 @@ export class Device implements FrameSink {
   }
 
   #features(): void {
+    const isModern = this.#address.login === 'modern'
+    // A modern one knows already what it may do.
+    if (isModern && this.#isAuthenticated) return
+    const secret = Buffer.from(plainMessage(this.#address.localpart, this.#address.password)).toString('base64')
+    if (isModern) {
+      this.#authenticate(secret)
+      return
+    }
     if (!this.#isAuthenticated) {
-      const secret = Buffer.from(plainMessage(this.#address.localpart, this.#address.password)).toString('base64')
       this.#write(`<auth xmlns='${NS.sasl}' mechanism='PLAIN'>${secret}</auth>`)
       this.#at('authenticating')
       return
@@ -324,14 +353,44 @@ export class Device implements FrameSink {
     this.#at('resuming')
   }
 
+  /** Everything at once (XEP-0388, XEP-0386): the old session if it is still there, else a new one. */
+  #authenticate(secret: string): void {
+    const resume = this.#token === '' ? '' : `<resume xmlns='${NS.sm}' previd='${this.#token}' h='${this.#handled}'/>`
+    const wishes = `<enable xmlns='${NS.sm}' resume='true' max='${RESUME_SECONDS}'/><enable xmlns='${NS.carbons}'/>`
+    this.#write(`<authenticate xmlns='${NS.sasl2}' mechanism='PLAIN'><initial-response>${secret}</initial-response>`
+      + `<user-agent id='${this.#address.clientId}'/>${resume}<bind xmlns='${NS.bind2}'><tag>crash</tag>${wishes}</bind></authenticate>`)
+    if (!this.#at('authenticating')) this.#at(resume === '' ? 'binding' : 'resuming')
+  }
+
+  #loggedIn(success: XmlElement): void {
+    const resumed = success.child('resumed', NS.sm)
+    const failed = success.child('failed', NS.sm)
+    const enabled = success.child('bound', NS.bind2)?.child('enabled', NS.sm)
+    // It never knew.
+    if (this.#at('authenticated') || (enabled !== undefined && (this.#at('bound') || this.#at('enabling')))) return
+    if (resumed !== undefined) {
+      this.#resumed(Number(resumed.attribute('h')))
+      return
+    }
+    const h = failed?.attribute('h')
+    if (h !== undefined) this.#covered(Number(h))
+    this.#forgetSession()
+    const jid = success.child('authorization-identifier', NS.sasl2)?.text() ?? ''
+    if (enabled === undefined) this.#events.fault(this, 'logged in without stream management')
+    if (this.jid !== '' && this.jid !== jid) this.#events.fault(this, `is ${jid} all of a sudden`)
+    this.jid = jid
+    this.#begin(enabled?.attribute('id') ?? '')
+  }
+
   #bind(): void {
     this.#forgetSession()
     this.#write(`<iq type='set' id='bind'><bind xmlns='${NS.bind}'><resource>${this.#address.resource}</resource></bind></iq>`)
     this.#at('binding')
   }
 
-  #enabled(frame: Frame): void {
-    this.#token = frame.attribute('id') ?? ''
+  /** A new session begins. */
+  #begin(token: string): void {
+    this.#token = token
     this.#handled = 0
     this.#isCounting = true
     this.#goOnline('bound')
@@ -395,15 +454,24 @@ export class Device implements FrameSink {
       this.#results.push(frame.toElement())
       return
     }
-    const id = frame.attribute('id') ?? ''
     if (frame.attribute('type') === 'error') {
-      this.#events.refused(this, id)
+      this.#events.refused(this, frame.attribute('id') ?? '')
+      return
+    }
+    const element = frame.toElement()
+    const carbon = carbonOf(element)
+    const message = carbon?.message ?? element
+    const id = message.attribute('id') ?? ''
+    if (carbon !== undefined && element.attribute('from') !== this.account) this.#events.fault(this, `got a forged copy of ${id}`)
+    if (carbon?.direction === 'sent') {
+      this.#events.copied(this, id)
       return
     }
     if (this.#inSession.has(id)) this.#events.fault(this, `got ${id} twice in one session`)
     this.#inSession.add(id)
     this.#events.received(this, {
-      id, from: frame.attribute('from') ?? '', stanzaId: stanzaIdOf(frame, this.account), isDelayed: frame.findChild('delay', NS.delay) >= 0,
+      id, from: message.attribute('from') ?? '', stanzaId: stanzaIdOf(message, this.account),
+      isDelayed: message.child('delay', NS.delay) !== undefined, isEarly: !this.presences.has(this.jid),
     })
     this.#at('read')
   }
@@ -436,8 +504,7 @@ function messageWire({ id, to, text }: OutgoingMessage): string {
   return `<message to='${to}' type='chat' id='${id}'><body>${text}</body></message>`
 }
 
-function stanzaIdOf(frame: Frame, account: string): string | undefined {
-  const found = frame.toElement().children.find((child) =>
-    typeof child !== 'string' && child.name === 'stanza-id' && child.ns === NS.stanzaIds && child.attribute('by') === account)
-  return typeof found === 'object' ? found.attribute('id') : undefined
+function stanzaIdOf(message: XmlElement, account: string): string | undefined {
+  return message.elements().find(({ name, ns, attributes }) =>
+    name === 'stanza-id' && ns === NS.stanzaIds && attributes.get('by') === account)?.attribute('id')
 }

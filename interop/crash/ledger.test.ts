@@ -6,8 +6,10 @@ import type { DeviceEvents } from './device.ts'
 import { Ledger } from './ledger.ts'
 import type { Archived } from './ledger.ts'
 
-const noEvents: DeviceEvents = { sent() {}, acknowledged() {}, received() {}, refused() {}, online() {}, fault() {} }
-const device = (localpart: string, resource: string) => new Device({ host: 'verona.example', port: 1, localpart, password: '', resource }, noEvents)
+const noEvents: DeviceEvents = { sent() {}, acknowledged() {}, received() {}, copied() {}, refused() {}, online() {}, fault() {} }
+const device = (localpart: string, resource: string) => new Device({
+  host: 'verona.example', transport: 'tcp', port: 1, login: 'classic', localpart, password: '', resource, clientId: '',
+}, noEvents)
 
 describe('the ledger', () => {
   const romeo = device('romeo', 'orchard')
@@ -20,7 +22,8 @@ describe('the ledger', () => {
     for (const id of ['m1', 'm2']) ledger.sent(romeo, { id, to: juliet.jid, text: '' })
   })
 
-  const arrive = (id: string, stanzaId: string | undefined, isDelayed = false) => ledger.received(juliet, { id, from: romeo.jid, stanzaId, isDelayed })
+  const arrive = (id: string, stanzaId: string | undefined, isDelayed = false, isEarly = false) =>
+    ledger.received(juliet, { id, from: romeo.jid, stanzaId, isDelayed, isEarly })
   const close = (ofJuliet = archive, ofRomeo = archive, mayRefuse = false) => {
     const renamed = ofRomeo.map(({ archiveId, id }) => ({ archiveId: `r${archiveId}`, id }))
     ledger.close(new Map([[juliet.account, ofJuliet], [romeo.account, renamed]]), { mayRefuse })
@@ -107,6 +110,31 @@ describe('the ledger', () => {
     assert.deepEqual(ledger.violations, [])
   })
 
+  it('lets a message be overtaken by one for a device that is not available yet, and by no other', () => {
+    arrive('m2', 's2', false, true)
+    arrive('m1', 's1', true)
+    assert.deepEqual(ledger.violations, [])
+    ledger.sent(romeo, { id: 'm3', to: juliet.jid, text: '' })
+    ledger.sent(romeo, { id: 'm4', to: juliet.jid, text: '' })
+    arrive('m4', 's4')
+    arrive('m3', 's3')
+    violates(/m3 after a newer one/)
+  })
+
+  it('finds copies of what others sent, or the device itself', () => {
+    ledger.copied(juliet, 'm1')
+    violates(/did not send/)
+    ledger.copied(romeo, 'm1')
+    assert.match(ledger.violations[1] ?? '', /sent itself/)
+  })
+
+  it('tells what has been acknowledged and has not arrived', () => {
+    arrive('m1', 's1')
+    assert.deepEqual(ledger.missing(), [])
+    for (const id of ['m1', 'm2']) ledger.acknowledged(id)
+    assert.deepEqual(ledger.missing(), ['m2'])
+  })
+
   it('finds a message in an archive that nobody sent', () => {
     arriveAll()
     close([...archive, { archiveId: 's3', id: 'm0' }])
@@ -134,7 +162,7 @@ describe('the ledger', () => {
   it('finds invented and misdirected messages', () => {
     arrive('m7', 's7')
     violates(/m7, which nobody sent/)
-    ledger.received(romeo, { id: 'm1', from: romeo.jid, stanzaId: 's1', isDelayed: false })
+    ledger.received(romeo, { id: 'm1', from: romeo.jid, stanzaId: 's1', isDelayed: false, isEarly: false })
     assert.equal(ledger.counts.violations, 2)
   })
 

@@ -15,6 +15,7 @@ interface Sent {
   readonly round: number
   readonly sender: Device
   readonly recipient: string
+  readonly to: string
   isAcknowledged: boolean
   isRefused: boolean
 }
@@ -30,13 +31,15 @@ export interface Counts {
   readonly acknowledged: number
   readonly received: number
   readonly redelivered: number
+  /** Copies of what other devices of the account sent. */
+  readonly copies: number
   readonly refused: number
   readonly violations: number
 }
 
 export class Ledger {
   readonly violations: string[] = []
-  #counts = { messages: 0, acknowledged: 0, received: 0, redelivered: 0, refused: 0, violations: 0 }
+  #counts = { messages: 0, acknowledged: 0, received: 0, redelivered: 0, copies: 0, refused: 0, violations: 0 }
   #round = 1
   /** Messages of this round and of the one before, which may come again after a crash. */
   readonly #sent = new Map<string, Sent>()
@@ -65,7 +68,7 @@ export class Ledger {
 
   sent(sender: Device, { id, to }: OutgoingMessage): void {
     const number = ++this.#counts.messages
-    this.#sent.set(id, { id, number, round: this.#round, sender, recipient: bareOf(to), isAcknowledged: false, isRefused: false })
+    this.#sent.set(id, { id, number, round: this.#round, sender, recipient: bareOf(to), to, isAcknowledged: false, isRefused: false })
   }
 
   acknowledged(id: string): void {
@@ -102,22 +105,41 @@ export class Ledger {
     return this.#checkOrder(device, sent, message)
   }
 
-  #checkOrder(device: Device, { id, number, sender }: Sent, { isDelayed }: ReceivedMessage): void {
+  /** A device got a copy of what another of its account sent. */
+  copied(device: Device, id: string): void {
+    this.#counts.copies++
+    const sent = this.#sent.get(id)
+    if (sent === undefined || sent.sender.account !== device.account) return this.violation(`${device.jid} got a copy of ${id}, which its account did not send`)
+    if (sent.sender === device) this.violation(`${device.jid} got a copy of ${id}, which it sent itself`)
+  }
+
+  /** Messages of this round that were acknowledged and have not reached their recipients. */
+  missing(): string[] {
+    const missing: string[] = []
+    for (const { id, round, recipient, isAcknowledged, isRefused } of this.#sent.values()) {
+      if (round === this.#round && isAcknowledged && !isRefused && this.#arrived.get(recipient)?.has(id) !== true) missing.push(id)
+    }
+    return missing
+  }
+
+  #checkOrder(device: Device, { id, number, sender }: Sent, { isDelayed, isEarly }: ReceivedMessage): void {
     const pair = `${device.jid} ${sender.jid}`
     const last = this.#last.get(pair) ?? 0
-    if (number > last) this.#last.set(pair, number)
-    else if (!isDelayed || !this.#shared.has(device.account)) this.violation(`${device.jid} got ${id} after a newer one of ${sender.jid}`)
+    // RFC 6121 §8.5.3.1: what is for the resource itself does not wait until that is available, as the others do.
+    if (number > last) {
+      if (!isEarly) this.#last.set(pair, number)
+    } else if (!isDelayed || !this.#shared.has(device.account)) this.violation(`${device.jid} got ${id} after a newer one of ${sender.jid}`)
   }
 
   /** Ends a round: everything acknowledged must have arrived, and be in both archives once, in order. */
   close(archives: ReadonlyMap<string, readonly Archived[]>, { mayRefuse }: { readonly mayRefuse: boolean }): void {
     for (const [account, archive] of archives) this.#checkArchive(account, archive)
     const places = new Map([...archives].map(([account, archive]) => [account, new Set(archive.map(({ id }) => id))]))
-    for (const { id, round, sender, recipient, isAcknowledged, isRefused } of this.#sent.values()) {
+    for (const { id, round, sender, recipient, to, isAcknowledged, isRefused } of this.#sent.values()) {
       if (round < this.#round) continue
       if (isRefused && !mayRefuse) this.violation(`${id} of ${sender.jid} was refused`)
       if (!isAcknowledged || isRefused) continue
-      if (this.#arrived.get(recipient)?.has(id) !== true) this.violation(`${id} of ${sender.jid} was acknowledged and never reached ${recipient}`)
+      if (this.#arrived.get(recipient)?.has(id) !== true) this.violation(`${id} of ${sender.jid} was acknowledged and never reached ${to}`)
       if (places.get(recipient)?.has(id) !== true) this.violation(`${id} of ${sender.jid} was acknowledged and is not in the archive of ${recipient}`)
       if (places.get(sender.account)?.has(id) !== true) this.violation(`${id} was acknowledged and is not in the archive of its sender ${sender.jid}`)
     }

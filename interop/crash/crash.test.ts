@@ -1,9 +1,7 @@
 /**
- * Acked means safe, shown by killing the server: see `campaign.ts`. ROLLCALL_CRASH_SECONDS makes it long,
- * ROLLCALL_CRASH_SEED repeats a plan, ROLLCALL_CRASH_REPORT names a file for the line of results.
- *
- * Run by `npm run crash`, not by `npm test`: it has found a violation that is not mended yet (docs/roadmap.md), and until
- * then it fails now and then. It belongs into `npm test` again as `crash.test.ts` once that is found.
+ * Acked means safe, shown by killing the server: see `campaign.ts`. By default one short run of a fixed plan, as part of all
+ * tests. ROLLCALL_CRASH_SECONDS makes it long, ROLLCALL_CRASH_SEED repeats another plan, ROLLCALL_CRASH_REPORT names a file
+ * for the line of results. A slow machine makes it longer, not fail.
  */
 import assert from 'node:assert/strict'
 import { appendFileSync } from 'node:fs'
@@ -11,15 +9,16 @@ import { describe, it } from 'node:test'
 import { useServer } from '../harness.ts'
 import { Campaign, crashServer } from './campaign.ts'
 
-const SECONDS = Number(process.env.ROLLCALL_CRASH_SECONDS ?? 60)
-const SEED = Number(process.env.ROLLCALL_CRASH_SEED ?? Date.now() % 1_000_000)
+const SECONDS = Number(process.env.ROLLCALL_CRASH_SECONDS ?? 1)
+const SEED = Number(process.env.ROLLCALL_CRASH_SEED ?? 174341)
 const REPORT = process.env.ROLLCALL_CRASH_REPORT
 const ROUND_MS = 20_000
+const TIMEOUT_MS = 20 * 60_000
 
-describe('a server that is killed, restarted and cut off from its clients', () => {
+describe('a server that is killed, restarted, frozen, slowed down and cut off from its clients', () => {
   const server = useServer(crashServer)
 
-  it('loses, doubles and reorders nothing that it acknowledged, and shows everybody as they are', { timeout: (SECONDS * 4 + 120) * 1000 }, async (context) => {
+  it('loses, doubles and reorders nothing that it acknowledged, and shows everybody as they are', { timeout: SECONDS * 4000 + TIMEOUT_MS }, async (context) => {
     const campaign = new Campaign(server, SEED)
     try {
       const until = Date.now() + SECONDS * 1000
