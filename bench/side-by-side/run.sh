@@ -4,17 +4,21 @@
 #   bench/side-by-side/run.sh KIT [REPS] [PART …]      default: 3 core b200 ef
 #
 # KIT is a working folder of the yardstick (bench/README.md says what that is) that its setup.sh has prepared: generator
-# `xload`, `driver.sh`, `peers/`. Results: bench/results/side-by-side.md, and the raw lines in KIT/out/.
+# `xload`, `driver.sh`, `peers/`. Results: bench/results/side-by-side.md (or the file $OUT), and the raw lines in KIT/out/.
 # Further parts: idle tls tlsidle floor variants. `idle20` is ours: 10,000 idle connections with rosters of 20, Rollcall only.
 set -euo pipefail
 kit=$(cd "$1" && pwd); reps=${2:-3}; shift $(( $# < 2 ? $# : 2 ))
 parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(core b200 ef)
 here=$(cd "$(dirname "$0")" && pwd); root=$(cd "$here/../.." && pwd)
-data=$kit/rollcall-data; results=$root/bench/results
-rollcall=(node "$root/tools/rollcall.mjs"); options=(--config "$here/rollcall.yaml" --data "$data")
+data=$kit/rollcall-data; result=${OUT:-$root/bench/results/side-by-side.md}
+rollcall=(node "$root/tools/rollcall.mjs"); options=(--config "$data/rollcall.yaml" --data "$data")
 
+[ -e "$data/imported" ] || rm -rf "$data"
+mkdir -p "$data"
+# The kit says on which ports it looks for us.
+read -r port tls_port < <(awk '$1 == "rollcall" { print $2, $3 }' "$kit/peers/peers.conf")
+sed "s/45222/$port/; s/45223/$tls_port/" "$here/rollcall.yaml" > "$data/rollcall.yaml"
 if [ ! -e "$data/imported" ]; then
-  rm -rf "$data"; mkdir -p "$data"
   node "$root/tools/run.mjs" "$here/accounts.ts" 10000 20 e > "$data/accounts20.tsv"
   for file in "$kit/peers/data/accounts.tsv" "$data/accounts20.tsv"; do
     "${rollcall[@]}" account import "$file" "${options[@]}" --host bench.test --salt bench-salt-0001 --iterations 4096
@@ -32,7 +36,7 @@ for rep in $(seq "$reps"); do
     echo "repetition $rep: $part" >&2
     if [ "$part" = idle20 ]; then
       peers/peer.sh start rollcall
-      ./xload idle --label rollcall-roster20 --target 127.0.0.1:45222 --domain bench.test --user e%d --pass pw \
+      ./xload idle --label rollcall-roster20 --target "127.0.0.1:$port" --domain bench.test --user e%d --pass pw \
         --pid "$(peers/peer.sh pid rollcall)" --steps 1000,5000,10000 --settle 3 --watch 1.5 --json "$JSON" >/dev/null
       peers/peer.sh stop rollcall
     elif [ "$part" = floor ]; then ./driver.sh floor
@@ -45,5 +49,5 @@ done
   echo "in one run on one machine ($(nproc) cores), $(date -u +%F): median (min..max) of $reps repetitions. Made by"
   echo "\`bench/side-by-side/run.sh KIT $reps ${parts[*]}\`; CPU is user+sys of all of a server's processes per unit delivered."
   python3 report.py "$JSON"
-} > "$results/side-by-side.md"
-echo "written: bench/results/side-by-side.md" >&2
+} > "$result"
+echo "written: $result" >&2
