@@ -18,6 +18,7 @@ import type { Edge } from './edge/edge.ts'
 import type { HttpRoute } from './edge/http-routes.ts'
 import type { CoreToEdge, ServerMessage } from './protocol/messages.ts'
 import { singleMember } from './protocol/placement.ts'
+import { joinMembers } from './workers/join.ts'
 
 export interface ServerParts {
   readonly edgeConfig: EdgeConfig
@@ -37,6 +38,16 @@ export interface ServerParts {
   readonly log: Log
   readonly metrics: Metrics
   readonly control: ServerControl
+  /** Left out where there is one member. */
+  readonly cluster?: Cluster
+}
+
+/** The surroundings of a member among several (ADR 0012). */
+export interface Cluster {
+  /** Who leads changes of the shard map. */
+  readonly coordinator: MemberId
+  /** Answers requests that are neither for edge nor core; undefined for any other. */
+  readonly answer?: (from: MemberId, message: ServerMessage) => Promise<unknown> | undefined
 }
 
 export interface Server {
@@ -54,29 +65,35 @@ export interface Server {
 
 /** Messages that cores send to edges; everything else on the bus is for the core. */
 const edgeMessages: ReadonlySet<string> = new Set<CoreToEdge['kind']>([
-  'deliver', 'deliver-presence', 'deliver-broadcast', 'close-stream', 'host-info-changed',
+  'deliver', 'deliver-presence', 'deliver-broadcast', 'close-stream', 'host-info-changed', 'session-state',
 ])
 
 /** Builds the member and sets up its modules; nothing listens before `start`. */
 export async function createServer(parts: ServerParts): Promise<Server> {
   const { bus, clock, log, metrics, random, storage } = parts
-  const placement = singleMember(bus.memberId)
+  const { cluster } = parts
+  const joined = cluster === undefined ? undefined : joinMembers({
+    bus, clock, random, log, metrics, coordinator: cluster.coordinator, core: () => core, edge: () => edge,
+  })
+  const placement = joined === undefined ? singleMember(bus.memberId) : joined.table
   const load = parts.load === undefined ? {} : { load: parts.load }
   const auth = createAuthService({ storage, crypto: parts.crypto, clock, random, config: parts.authConfig, log, metrics })
   const core = await createCore({
     config: parts.coreConfig, software: parts.software, modules: parts.modules,
     bus, placement, storage, clock, random, log, metrics, credentials: auth, auth, clients: auth.clients, control: parts.control, hasher: parts.hasher,
     ...load,
+    ...(joined === undefined || cluster === undefined ? {} : { members: { carrier: joined.links, coordinator: cluster.coordinator } }),
   })
   const edge = createEdge({
     config: parts.edgeConfig, routes: parts.routes, bus, placement, clock, random, log, metrics, crypto: parts.crypto, ...load,
+    ...(joined === undefined ? {} : { carrier: joined.links }),
   })
   bus.attach({
     receive: (from: MemberId, message: ServerMessage) => {
       if (edgeMessages.has(message.kind)) edge.receive(from, message)
-      else core.service.receive(from, message)
+      else if (joined?.membership.receive(from, message) !== true) void core.service.receive(from, message)
     },
-    answer: (from, message) => core.service.answer(from, message),
+    answer: (from, message) => cluster?.answer?.(from, message) ?? core.service.answer(from, message),
   })
   return {
     edge, core, auth,

@@ -1,0 +1,249 @@
+/**
+ * Several whole members in the test's own process: real cores, edges and sockets, one bus, one storage, one coordinator.
+ *
+ * What members say to each other goes through the wire form and back, so that nothing is shared that processes would not
+ * share. A member can be killed: from then on nothing that it does reaches anybody, and its sockets close.
+ */
+import { jidOf, parseJid } from '@rollcall/jid'
+import type { AnyModule } from '@rollcall/module-api'
+import { WireReader } from '@rollcall/ports'
+import type { Bus, BusHandler, MemberId, StorageBackend } from '@rollcall/ports'
+import { recordingLog, recordingMetrics, SeededRandom } from '@rollcall/testing'
+import type { RecordingLog, RecordingMetrics } from '@rollcall/testing'
+import { createLocalBus } from '../../../backends/bus-local/index.ts'
+import { MemoryStorage } from '../../../backends/storage-memory/index.ts'
+import { defaultAuthConfig } from '../../core/auth/index.ts'
+import { defaultCoreLimits, defaultStreamManagement } from '../../core/config.ts'
+import type { StreamManagementConfig } from '../../core/config.ts'
+import type { ConfigPatch } from '../../edge/testing/edge-harness.ts'
+import { clearText, configOf, dial, HOST, logIn, OPEN, PASSWORD, plainAuth } from '../../edge/testing/edge-harness.ts'
+import type { RawClient } from '../../edge/testing/edge-harness.ts'
+import type { ListenerKind } from '../../edge/config.ts'
+import { serverCodec } from '../../protocol/codec.ts'
+import type { ServerMessage } from '../../protocol/messages.ts'
+import { shardOf } from '../../protocol/placement.ts'
+import { nodeCrypto } from '../../runtime/crypto.ts'
+import { nodeHasher } from '../../runtime/hasher.ts'
+import { realClock } from '../../runtime/index.ts'
+import { createServer } from '../../server.ts'
+import type { Server } from '../../server.ts'
+import { Coordinator } from '../coordinator.ts'
+import { rendezvous } from '../shard-table.ts'
+
+export interface TownOptions {
+  readonly modules: readonly AnyModule[]
+  readonly members?: number
+  readonly accounts?: readonly string[]
+  readonly options?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  readonly listeners?: readonly ListenerKind[]
+  readonly edge?: ConfigPatch
+  readonly streamManagement?: Partial<StreamManagementConfig>
+}
+
+const COORDINATOR = 'primary'
+
+/** A bus that another process would be on; `kill` cuts it off. */
+class RemoteBus implements Bus<ServerMessage> {
+  readonly memberId: MemberId
+  readonly #bus: Bus<ServerMessage>
+  readonly #lines = new Map<MemberId, { encode(message: ServerMessage): ServerMessage }>()
+  isDead = false
+
+  constructor(bus: Bus<ServerMessage>) {
+    this.#bus = bus
+    this.memberId = bus.memberId
+  }
+
+  attach(handler: BusHandler<ServerMessage>): void {
+    this.#bus.attach({
+      receive: (from, message) => {
+        if (!this.isDead) handler.receive(from, message)
+      },
+      answer: (from, message) => (this.isDead ? new Promise(() => {}) : handler.answer(from, message)),
+    })
+  }
+
+  send(to: MemberId, message: ServerMessage): void {
+    if (!this.isDead) this.#bus.send(to, to === this.memberId ? message : this.#line(to).encode(message))
+  }
+
+  async request(to: MemberId, message: ServerMessage, timeoutMs: number): Promise<unknown> {
+    if (this.isDead) return new Promise(() => {})
+    const reply = await this.#bus.request(to, to === this.memberId ? message : this.#line(to).encode(message), timeoutMs)
+    return serverCodec.decoder().value(reading(serverCodec.encoder().value(reply)))
+  }
+
+  close(): Promise<void> {
+    return this.#bus.close()
+  }
+
+  #line(to: MemberId) {
+    let line = this.#lines.get(to)
+    if (line === undefined) {
+      const [encoder, decoder] = [serverCodec.encoder(), serverCodec.decoder()]
+      line = { encode: (message) => decoder.message(reading(encoder.message(message))) as ServerMessage }
+      this.#lines.set(to, line)
+    }
+    return line
+  }
+}
+
+function reading(text: string): WireReader {
+  return new WireReader().load(text, 0, text.length)
+}
+
+/** The storage as a member sees it, until the member dies. */
+function untilDeath(storage: StorageBackend, bus: RemoteBus): StorageBackend {
+  return new Proxy(storage, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target)
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]) => (bus.isDead ? new Promise(() => {}) : Reflect.apply(value, target, args))
+    },
+  })
+}
+
+export interface TownMember {
+  readonly id: MemberId
+  readonly server: Server
+  readonly bus: RemoteBus
+  readonly metrics: RecordingMetrics
+  readonly port: number
+}
+
+export class Town {
+  readonly coordinator: Coordinator
+  readonly storage = new MemoryStorage()
+  readonly log: RecordingLog = recordingLog()
+  readonly members = new Map<MemberId, TownMember>()
+  readonly #clock = realClock(this.log)
+  readonly #hub = createLocalBus({ clock: this.#clock, log: this.log })
+  readonly #options: TownOptions
+  #epoch = 0
+  #waiting: { readonly epoch: number; readonly resolve: () => void }[] = []
+  #serial = 0
+
+  private constructor(options: TownOptions) {
+    this.#options = options
+    const bus = new RemoteBus(this.#hub.member<ServerMessage>(COORDINATOR))
+    this.coordinator = new Coordinator({
+      bus, clock: this.#clock, log: this.log,
+      stuck: (member) => void this.kill(member),
+      active: (epoch) => {
+        this.#epoch = epoch
+        for (const { resolve } of this.#waiting.filter((one) => one.epoch <= epoch)) resolve()
+        this.#waiting = this.#waiting.filter((one) => one.epoch > epoch)
+      },
+    })
+    bus.attach({
+      receive: (from, message) => void this.coordinator.receive(from, message),
+      answer: () => Promise.reject(new Error('Nobody asks the coordinator')),
+    })
+  }
+
+  static async start(options: TownOptions): Promise<Town> {
+    const town = new Town(options)
+    await town.storage.open()
+    for (let i = 0; i < (options.members ?? 2); i++) await town.add()
+    const [first] = town.members.values()
+    for (const localpart of options.accounts ?? []) await first?.server.core.admin.create(jidOf(localpart, HOST), PASSWORD)
+    return town
+  }
+
+  /** One more member; settles when it owns its shards. */
+  async add(): Promise<TownMember> {
+    const id = `worker-${++this.#serial}`
+    const { edge = {}, listeners = ['client'], modules, options = {}, streamManagement } = this.#options
+    const bus = new RemoteBus(this.#hub.member<ServerMessage>(id))
+    const metrics = recordingMetrics()
+    const server = await createServer({
+      edgeConfig: configOf(listeners, { ...clearText, ...edge }),
+      coreConfig: {
+        hosts: [HOST], admins: [], contacts: {}, limits: defaultCoreLimits, modules: options,
+        streamManagement: { ...defaultStreamManagement, ...streamManagement },
+      },
+      authConfig: { ...defaultAuthConfig, hosts: new Set([HOST]), anonymousHosts: new Set(), iterations: { 'SHA-1': 4096, 'SHA-256': 4096, 'SHA-512': 4096 } },
+      software: { name: 'Rollcall', version: '0.0.0-test' },
+      modules, routes: [], bus, storage: untilDeath(this.storage, bus),
+      clock: this.#clock, random: new SeededRandom(1000 + this.#serial), crypto: nodeCrypto, hasher: nodeHasher, log: this.log, metrics,
+      control: { shutdown: () => {}, reload: () => Promise.resolve() },
+      cluster: { coordinator: COORDINATOR },
+    })
+    await server.start()
+    const port = server.edge.listeners[0]?.port ?? 0
+    const member: TownMember = { id, server, bus, metrics, port }
+    this.members.set(id, member)
+    const active = this.nextEpoch()
+    this.coordinator.join(id)
+    await active
+    return member
+  }
+
+  /** As `kill -9` of the process: settles when the others own its shards. */
+  async kill(id: MemberId): Promise<void> {
+    const member = this.member(id)
+    this.members.delete(id)
+    member.bus.isDead = true
+    await member.bus.close()
+    const active = this.nextEpoch()
+    this.coordinator.leave(id)
+    await member.server.edge.stop()
+    if (this.members.size > 0) await active
+  }
+
+  /** Settles when the next map holds. */
+  nextEpoch(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push({ epoch: this.#epoch + 1, resolve }))
+  }
+
+  member(id: MemberId): TownMember {
+    const member = this.members.get(id)
+    if (member === undefined) throw new Error(`no member ${id}`)
+    return member
+  }
+
+  /** The member that owns an account. */
+  ownerOf(localpart: string): MemberId {
+    const members = [...this.members.keys()]
+    return members[rendezvous(members)[shardOf(parseJid(`${localpart}@${HOST}`))] as number] as MemberId
+  }
+
+  /** A localpart whose account that member owns; different ones for different `n`. */
+  nameOn(id: MemberId, prefix: string, n = 0): string {
+    for (let i = 0, found = 0; ; i++) if (this.ownerOf(`${prefix}${i}`) === id && found++ === n) return `${prefix}${i}`
+  }
+
+  async createAccount(localpart: string): Promise<void> {
+    const [first] = this.members.values()
+    await first?.server.core.admin.create(jidOf(localpart, HOST), PASSWORD)
+  }
+
+  /** A bound client on that member's edge. */
+  async connect(edge: MemberId, localpart: string): Promise<RawClient> {
+    const client = await dial(this.member(edge).port)
+    await logIn(client, localpart)
+    return client
+  }
+
+  /** Comes back for a session; the answer is not read. */
+  async resume(edge: MemberId, localpart: string, previousId: string, handled: number): Promise<RawClient> {
+    const client = await dial(this.member(edge).port)
+    client.send(OPEN)
+    await client.read(/<\/stream:features>/)
+    client.send(plainAuth(localpart))
+    await client.read(/<success[^>]*>/)
+    client.send(OPEN)
+    await client.read(/<\/stream:features>/)
+    client.send(`<resume xmlns='urn:xmpp:sm:3' previd='${previousId}' h='${handled}'/>`)
+    return client
+  }
+
+  async stop(): Promise<void> {
+    this.coordinator.stop()
+    for (const { server } of this.members.values()) await server.edge.stop()
+    for (const { bus, server } of this.members.values()) {
+      await server.core.stop()
+      await bus.close()
+    }
+  }
+}
