@@ -48,6 +48,7 @@ const LEVELS = ['normal', 'brown-out', 'refuse'] as const
 
 interface Watched {
   readonly atMs: number
+  readonly starvedSeconds: number
   readonly level: number
   readonly residentBytes: number
   readonly waiting: number
@@ -67,8 +68,10 @@ class Watch {
   async #run(server: ServerUnderTest): Promise<void> {
     while (this.#isOn && server.isAlive) {
       const metrics = await server.metrics().catch(() => new Map<string, number>())
+      if (!server.isAlive) return
       this.seen.push({
-        atMs: performance.now(), level: metrics.get('rollcall_pressure_level') ?? NaN, residentBytes: server.usage.residentBytes,
+        atMs: performance.now(), starvedSeconds: server.starvedSeconds, residentBytes: server.usage.residentBytes,
+        level: metrics.get('rollcall_pressure_level') ?? NaN,
         waiting: metrics.get('rollcall_edge_admission_waiting') ?? NaN, windowMs: (metrics.get('rollcall_presence_window_seconds') ?? NaN) * 1000,
       })
       await sleep(WATCH_MS)
@@ -185,6 +188,12 @@ function secondsToNormal({ watched, storm, endedMs }: Outcome): number {
   return last === undefined ? 0 : (last.atMs - logoutMs) / 1000
 }
 
+function starvedPart(watched: readonly Watched[]): number {
+  const [first] = watched
+  const last = watched.at(-1)
+  return first === undefined || last === undefined ? NaN : ((last.starvedSeconds - first.starvedSeconds) * 1000) / (last.atMs - first.atMs)
+}
+
 /** ms that the generator spent after its traffic: waiting for what was under way. */
 function phaseEndLead(report: RunReport): number {
   return phaseOf(report, 'drain').seconds * 1000
@@ -229,6 +238,7 @@ presence window at most ${whole(peak(({ windowMs }) => windowMs))} ms; connectio
 level of pressure (readings every ${WATCH_MS} ms): ${inLevel.join(', ')}
 memory at most ${whole(peak(({ residentBytes }) => residentBytes) / 2 ** 20)} MiB, at the end ${whole((watched.at(-1)?.residentBytes ?? NaN) / 2 ** 20)} MiB
 normal again ${fixed(secondsToNormal(outcome), 1)} s after the last of it was sent; the process lived
+its main thread could have run and got no processor (quota used up, or other work) ${fixed(starvedPart(watched) * 100, 0)} % of the time
 
 ${probeTable(outcome)}
 (Latency counts from when a message was due, so it includes what the generator was late: p99 ${

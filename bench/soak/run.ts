@@ -46,6 +46,8 @@ interface Sampled {
   readonly externalMib: number
   readonly lagP99Ms: number
   readonly cores: number
+  /** Part of the time in which the main thread waited for a processor. */
+  readonly starved: number
   readonly online: number
   readonly level: number
 }
@@ -62,23 +64,26 @@ function soakProfile(): Profile {
 /** Samples the server until `isOver`. A sample that cannot be taken is left out. */
 async function watch(server: ServerUnderTest, isOver: () => boolean, samples: Sampled[]): Promise<void> {
   const startMs = performance.now()
-  let last = { ms: startMs, cpu: server.usage.cpuSeconds }
+  let last = { ms: startMs, cpu: server.usage.cpuSeconds, starved: server.starvedSeconds }
   for (let due = 1; !isOver() && server.isAlive; due++) {
     while (performance.now() < startMs + due * SAMPLE_MS && !isOver()) await sleep(200)
     const metrics = await server.metrics().catch(() => undefined)
     if (metrics === undefined) continue
-    const { cpuSeconds, residentBytes } = server.usage
+    if (!server.isAlive) break
+    const { starvedSeconds, usage: { cpuSeconds, residentBytes } } = server
     const nowMs = performance.now()
+    const seconds = (nowMs - last.ms) / 1000
     const read = (name: string): number => metrics.get(name) ?? NaN
     const sample = {
       second: (nowMs - startMs) / 1000, residentMib: residentBytes / MIB, heapMib: read('nodejs_heap_size_used_bytes') / MIB,
       externalMib: read('nodejs_external_memory_bytes') / MIB, lagP99Ms: read('nodejs_eventloop_lag_p99_seconds') * 1000,
-      cores: (cpuSeconds - last.cpu) / ((nowMs - last.ms) / 1000), online: read('rollcall_presence_available'), level: read('rollcall_pressure_level'),
+      cores: (cpuSeconds - last.cpu) / seconds, starved: (starvedSeconds - last.starved) / seconds,
+      online: read('rollcall_presence_available'), level: read('rollcall_pressure_level'),
     }
-    last = { ms: nowMs, cpu: cpuSeconds }
+    last = { ms: nowMs, cpu: cpuSeconds, starved: starvedSeconds }
     samples.push(sample)
     console.error(`${whole(sample.second)} s: ${whole(sample.residentMib)} MiB, heap ${whole(sample.heapMib)} MiB, lag p99 ${fixed(sample.lagP99Ms, 1)} ms, ${
-      fixed(sample.cores, 2)} cores, ${whole(sample.online)} online`)
+      fixed(sample.cores, 2)} cores, starved ${fixed(sample.starved * 100, 1)} %, ${whole(sample.online)} online`)
   }
 }
 
@@ -133,6 +138,7 @@ const latency = (name: string): string => {
   return found === undefined ? '-' : `p50 ${fixed(found.p50Us / 1000, 2)}, p99 ${fixed(found.p99Us / 1000, 1)}, p99.9 ${fixed(found.p999Us / 1000, 1)} ms`
 }
 const most = (read: (sample: Sampled) => number): number => Math.max(...samples.map(read).filter(Number.isFinite))
+const starvedPercent = (samples.reduce((sum, { starved }) => sum + starved, 0) / samples.length) * 100
 const text = `Soak: ${MINUTES} minutes of mixed load.
 ${machineLine()}
 node tools/run.mjs bench/soak/run.ts --minutes ${MINUTES} --users ${USERS} --rate ${options.rate}
@@ -151,6 +157,7 @@ messages ${whole(report?.counts.messagesDelivered ?? 0)}: ${latency('message')}
 presences ${whole(report?.counts.presencesDelivered ?? 0)}, ${whole(report?.counts.presencesCoalesced ?? 0)} coalesced: ${latency('presence')}
 logins ${whole(run?.logins ?? 0)}: ${latency('login')}
 server CPU ${fixed((run?.serverCpuSeconds ?? 0) / (run?.seconds ?? 1), 2)} cores
+its main thread waited for a processor ${fixed(starvedPercent, 1)} % of the time (other work on the machine)
 event-loop lag, p99 of a sample: at most ${fixed(most(({ lagP99Ms }) => lagP99Ms), 1)} ms
 level of pressure at most ${most(({ level }) => level)}
 correct: ${wrong.length === 0 ? 'nothing missing, duplicated, out of order, misdelivered or wrong in the end' : wrong.join('; ')}

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -120,6 +120,11 @@ export class ServerUnderTest {
 
   get usage(): Usage {
     return usageOf([this.pid])
+  }
+
+  /** Seconds for which its main thread could have run and got no processor: on a machine with other work, part of every latency. */
+  get starvedSeconds(): number {
+    return Number(readFileSync(`/proc/${this.pid}/task/${this.pid}/schedstat`, 'latin1').split(' ')[1]) / 1e9
   }
 
   async isReady(): Promise<boolean> {
