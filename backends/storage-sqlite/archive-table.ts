@@ -19,8 +19,8 @@ import type { Filter } from './segments.ts'
 import type { SmallTables } from './small-tables.ts'
 import { Trash } from './trash.ts'
 
-/** Characters of all tails beyond which the oldest are folded: the memory they take, and what opening the file reads. */
-const TAILS_MAX = 8_388_608
+/** Characters of the journal beyond which the oldest tails are folded: what memory holds, and what opening the file reads. */
+const JOURNAL_MAX = 8_388_608
 /** Folded in one transaction, about 5 ms. */
 const FOLD_SIZE = 1_048_576
 const FOLD_TAILS = 128
@@ -123,16 +123,16 @@ export class ArchiveTable {
 
   /** Whether there is work for `tidy`. */
   get isUntidy(): boolean {
-    return this.journal.size > TAILS_MAX || !this.#trash.isEmpty
+    return (this.journal.size > JOURNAL_MAX && this.journal.oldest() !== undefined) || !this.#trash.isEmpty
   }
 
   /** A bounded piece of work that nobody waits for, in the transaction under way: folds old tails, deletes what is discarded. */
   tidy(): void {
     let folded = 0
-    for (let tails = 0; this.journal.size > TAILS_MAX && folded < FOLD_SIZE && tails < FOLD_TAILS; tails++) {
+    for (let tails = 0; this.journal.size > JOURNAL_MAX && folded < FOLD_SIZE && tails < FOLD_TAILS; tails++) {
       folded += this.#foldOldest()
+      this.journal.trim()
     }
-    if (folded > 0) this.journal.trim()
     this.#trash.deleteSome()
   }
 
@@ -143,9 +143,11 @@ export class ArchiveTable {
   }
 
   #foldOldest(): number {
-    const tail = this.journal.take(this.journal.oldest()!.archive)!
-    this.#fold(tail)
-    return tail.size
+    const oldest = this.journal.oldest()
+    if (oldest === undefined) return 0
+    this.journal.take(oldest.archive)
+    this.#fold(oldest)
+    return oldest.size
   }
 
   #fold(tail: Tail): void {

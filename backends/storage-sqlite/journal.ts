@@ -32,10 +32,11 @@ export class Journal {
   /** Of the transaction under way: archives and entries, in order of append. */
   #stagedArchives: number[] = []
   #staged: Entry[] = []
-  /** First numbers of the rows in the file. */
-  #rows: number[] = []
-  #next = 0
+  #stagedSize = 0
+  /** The rows in the file: the number of the first entry, and characters. */
+  #rows: { readonly first: number; readonly size: number }[] = []
   #size = 0
+  #next = 0
   /** The transaction changed more than a rollback can take back. */
   #isTouched = false
 
@@ -44,7 +45,7 @@ export class Journal {
     this.#load()
   }
 
-  /** Characters of all tails. */
+  /** Characters of the rows in the file, and so a bound on those of all tails. */
   get size(): number {
     return this.#size
   }
@@ -78,8 +79,8 @@ export class Journal {
     }
     this.#stagedArchives.push(archive)
     this.#staged.push(entry)
+    this.#stagedSize += size
     this.#next++
-    this.#size += size
   }
 
   /** Removes a tail, which is being written elsewhere or deleted in this transaction. */
@@ -87,7 +88,6 @@ export class Journal {
     const tail = this.#tails.get(archive)
     if (tail === undefined) return undefined
     this.#tails.delete(archive)
-    this.#size -= tail.size
     this.#isTouched = true
     return tail
   }
@@ -105,8 +105,8 @@ export class Journal {
       const tail = this.#tails.get(archive)!
       tail.entries.pop()
       tail.size -= size
+      this.#stagedSize -= size
       this.#next--
-      this.#size -= size
       if (tail.entries.length === 0) this.#tails.delete(archive)
     }
   }
@@ -125,9 +125,11 @@ export class Journal {
 
   /** After the commit. */
   committed(): void {
-    if (this.#staged.length > 0) this.#rows.push(this.#next - this.#staged.length)
-    this.#stagedArchives = []
-    this.#staged = []
+    if (this.#staged.length > 0) {
+      this.#rows.push({ first: this.#next - this.#staged.length, size: this.#stagedSize })
+      this.#size += this.#stagedSize
+    }
+    this.#unstage()
     this.#isTouched = false
   }
 
@@ -141,21 +143,22 @@ export class Journal {
   trim(): void {
     const needed = this.oldest()?.first ?? this.#next
     let gone = 0
-    while (gone + 1 < this.#rows.length && this.#rows[gone + 1]! <= needed) gone++
+    while (gone + 1 < this.#rows.length && this.#rows[gone + 1]!.first <= needed) gone++
     if (gone === 0) return
     this.#isTouched = true
-    this.#database.prepare('DELETE FROM journal WHERE first < ?').run(this.#rows[gone]!)
-    this.#rows.splice(0, gone)
+    this.#database.prepare('DELETE FROM journal WHERE first < ?').run(this.#rows[gone]!.first)
+    for (const { size } of this.#rows.splice(0, gone)) this.#size -= size
   }
 
   /** With no tails left: leaves one empty row, so that the file of a stopped server has everything where it belongs. */
   empty(): void {
-    if (this.#tails.size > 0 || this.last === this.#rows[0]!) return
+    if (this.#tails.size > 0 || this.last === this.#rows[0]!.first) return
     this.#isTouched = true
     this.#database.prepare('DELETE FROM journal').run()
     // It takes a number too, so that the next row has another.
     this.#insert(this.#next, '[]', '')
-    this.#rows = [this.#next++]
+    this.#rows = [{ first: this.#next++, size: 0 }]
+    this.#size = 0
   }
 
   #insert(first: number, head: string, data: string): void {
@@ -164,20 +167,25 @@ export class Journal {
 
   #load(): void {
     this.#tails = new Map()
-    this.#stagedArchives = []
-    this.#staged = []
+    this.#unstage()
     this.#rows = []
     this.#size = 0
     this.#isTouched = false
     const folded = new Map<number, number>()
     const rows = this.#database.prepare('SELECT first, head, data FROM journal ORDER BY first').iterate()
     for (const row of rows as unknown as Iterable<[number, string, string]>) this.#replay(row, folded)
-    this.#staged = []
+    this.#unstage()
+  }
+
+  #unstage(): void {
     this.#stagedArchives = []
+    this.#staged = []
+    this.#stagedSize = 0
   }
 
   #replay([first, head, data]: [number, string, string], folded: Map<number, number>): void {
-    this.#rows.push(first)
+    this.#rows.push({ first, size: head.length + data.length })
+    this.#size += head.length + data.length
     // A row without entries has a number of its own.
     this.#next = head === '[]' ? first + 1 : first
     const cells = JSON.parse(head) as (string | number)[]

@@ -61,7 +61,7 @@ export const migrations: readonly string[] = [
     seq INTEGER PRIMARY KEY, archive INTEGER NOT NULL, last_id TEXT NOT NULL, high INTEGER NOT NULL, low INTEGER NOT NULL,
     count INTEGER NOT NULL, size INTEGER NOT NULL, head TEXT NOT NULL, data TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX segment_order ON segment (archive);
+  CREATE INDEX segment_order ON segment (archive, seq, low, high, count);
   CREATE INDEX segment_id ON segment (archive, last_id);
   CREATE INDEX segment_high ON segment (archive, high);
   CREATE TABLE segment_peer (

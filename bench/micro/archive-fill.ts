@@ -25,7 +25,7 @@ function appendOp(index: number): WriteOp {
   const text = `<message from='${other}/orchard' to='${own}' type='chat' id='m${index}'><body>${BODY.repeat(1 + (index % 4))}</body></message>`
   const id = index.toString(36).padStart(8, '0') + Math.random().toString(36).slice(2, 10).padEnd(8, '0')
   const entry = { id, at: 1_700_000_000_000 + index * 3000, with: other, value: [index & 1, index, index * 300, text] }
-  return { op: 'archive-append', store: 'messages', owner: own, entry }
+  return { op: 'log-append', store: 'messages', owner: own, entry }
 }
 
 async function lane(): Promise<void> {

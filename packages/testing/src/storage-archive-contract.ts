@@ -23,9 +23,10 @@ type Filter = Omit<ArchiveQuery, 'limit'>
 /** Ids in text order, as logs want them. */
 const idOf = (index: number): string => `id-${String(index).padStart(2, '0')}`
 
-async function fill(store: Archive<string>, times: readonly number[], first = 0): Promise<Letter[]> {
+/** `hasTexts`: some can be found by words, which backends may keep elsewhere. */
+async function fill(store: Archive<string>, times: readonly number[], first = 0, hasTexts = false): Promise<Letter[]> {
   const entries = times.map((at, index) => ({ id: idOf(first + index), at, with: peers[index % 3]!, value: `letter ${index}` }))
-  await Promise.all(entries.map(entry => store.append(juliet, entry)))
+  await Promise.all(entries.map((entry, index) => store.append(juliet, hasTexts && index % 4 < 2 ? { ...entry, text: 'words' } : entry)))
   return entries
 }
 
@@ -222,15 +223,15 @@ function modelRule(subject: StorageSubject, declaration: Declaration): void {
     })
     const removals = fc.array(fc.nat(40), { maxLength: 3 })
     const times = fc.array(fc.nat(30), { minLength: 12, maxLength: 12 })
-    const property = fc.asyncProperty(times, fc.array(query, { maxLength: 12 }), fc.boolean(), removals, async (at, queries, isRestarted, removed) => {
+    const property = fc.asyncProperty(times, fc.array(query, { maxLength: 12 }), fc.boolean(), removals, fc.boolean(), async (at, queries, isRestarted, removed, isText) => {
       await store.clear(juliet)
-      const entries = await fill(store, at.slice(0, 7))
+      const entries = await fill(store, at.slice(0, 7), 0, isText && store.isSearchable)
       if (isRestarted) {
         // What a backend writes in two steps is found after either.
         await subject.restart()
         store = openStore(subject.backend, declaration)
       }
-      entries.push(...await fill(store, at.slice(7), 7))
+      entries.push(...await fill(store, at.slice(7), 7, isText && store.isSearchable))
       const gone = entries.filter((_, index) => removed.includes(index))
       await store.delete(juliet, gone.map(entry => entry.id))
       const left = entries.filter(entry => !gone.includes(entry))
