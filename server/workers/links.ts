@@ -261,8 +261,11 @@ export class Links implements Carrier {
     return false
   }
 
-  /** Sends on what waited, in order; the table has the new owners, and shows the shards as moving until this is done. */
-  async release(): Promise<void> {
+  /**
+   * Sends on what waited, in order. The table has the new owners, and shows the shards as moving until nothing waits: then, in
+   * the same moment, `settle` is called, so that nothing can come to wait after all.
+   */
+  async release(settle: () => void): Promise<void> {
     while (this.#parked.length > 0) {
       const letters = this.#parked
       this.#parked = []
@@ -271,10 +274,7 @@ export class Links implements Carrier {
         if (letter.isAgain) await work
       }
     }
-  }
-
-  /** To be called when the shards are not moving any more. */
-  moved(): void {
+    settle()
     this.#moved.resolve()
     this.#moved = Promise.withResolvers<void>()
   }

@@ -195,10 +195,8 @@ export class Membership {
     const { changed, clock, edge, links, log, table } = this.#ports
     const { epoch } = change.message
     change.step = 'releasing'
-    await links.release()
-    table.settle(epoch)
+    await links.release(() => table.settle(epoch))
     edge.releaseMoved((account) => table.memberOf(account))
-    links.moved()
     for (const old of this.#marks.keys()) if (old <= epoch) this.#marks.delete(old)
     for (const member of change.message.gone) this.#gone.delete(member)
     const ms = clock.monotonic() - change.startedMs
