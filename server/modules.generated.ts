@@ -3,6 +3,7 @@
 import type { AnyModule } from '@rollcall/module-api'
 import archiveSearchModule from '../modules/archive-search/module.ts'
 import archiveModule from '../modules/archive/module.ts'
+import avatarConversionModule from '../modules/avatar-conversion/module.ts'
 import blockingModule from '../modules/blocking/module.ts'
 import capsModule from '../modules/caps/module.ts'
 import carbonsModule from '../modules/carbons/module.ts'
@@ -32,6 +33,7 @@ import webPushModule from '../modules/web-push/module.ts'
 export const modules: readonly AnyModule[] = [
   archiveSearchModule,
   archiveModule,
+  avatarConversionModule,
   blockingModule,
   capsModule,
   carbonsModule,

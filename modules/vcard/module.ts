@@ -1,12 +1,13 @@
 /** Keeps one card per account as it was published: everybody may read it, its owner alone may write it. */
 import { defineModule, keyvalStore, option } from '@rollcall/module-api'
-import type { AccountIqRequest } from '@rollcall/module-api'
+import type { Account } from '@rollcall/module-api'
 import type { Keyval } from '@rollcall/ports'
 import { NS_VCARD, VcardTemp } from '@rollcall/protocol'
 import { StanzaError } from '@rollcall/stanza'
 import { fromWire, parseText, serialize } from '@rollcall/xml'
 import type { XmlElement } from '@rollcall/xml'
 import { Vcards } from './port.ts'
+import type { CardReader } from './port.ts'
 
 export default defineModule({
   name: 'vcard',
@@ -18,14 +19,25 @@ export default defineModule({
   stores: { cards: keyvalStore<string>('vcard') },
   provides: [Vcards],
   setup({ config, stores, provide, onIqGet, onIqSet }) {
-    const vcards = vcardsOf(stores.cards, config.bytesMax)
-    provide(Vcards, vcards)
-    onIqGet(VcardTemp, 'account', (request) => read(vcards, request))
-    onIqSet(VcardTemp, 'self', ({ account, payload }) => vcards.set(account.jid, payload))
+    const vcards = cardsIn(stores.cards, config.bytesMax)
+    const readers: CardReader[] = []
+    const published: ((account: Account, card: XmlElement) => Promise<void>)[] = []
+    provide(Vcards, { ...vcards, onRead: (handler) => void readers.push(handler), onPublished: (handler) => void published.push(handler) })
+    onIqGet(VcardTemp, 'account', async ({ account, from }) => {
+      let card = await vcards.get(account.jid)
+      for (const reader of readers) card = await reader(account, from, card)
+      if (card !== undefined) return card
+      // XEP-0054 §3.3: to others, no card and no account are the same; only the owner is told which it is.
+      throw new StanzaError(from.bareEquals(account.jid) ? 'item-not-found' : 'service-unavailable')
+    })
+    onIqSet(VcardTemp, 'self', async ({ account, payload }) => {
+      await vcards.set(account.jid, payload)
+      for (const handler of published) await handler(account, payload)
+    })
   },
 })
 
-function vcardsOf(cards: Keyval<string>, bytesMax: number): Vcards {
+function cardsIn(cards: Keyval<string>, bytesMax: number): Pick<Vcards, 'get' | 'set'> {
   return {
     async get(account) {
       const xml = await cards.get(account.bare.toString())
@@ -37,11 +49,4 @@ function vcardsOf(cards: Keyval<string>, bytesMax: number): Vcards {
       await cards.set(account.bare.toString(), fromWire(wire))
     },
   }
-}
-
-async function read(vcards: Vcards, { account, from }: AccountIqRequest<XmlElement>): Promise<XmlElement> {
-  const card = await vcards.get(account.jid)
-  if (card !== undefined) return card
-  // XEP-0054 §3.3: to others, no card and no account are the same; only the owner is told which it is.
-  throw new StanzaError(from.bareEquals(account.jid) ? 'item-not-found' : 'service-unavailable')
 }
