@@ -277,6 +277,8 @@ export abstract class Connection implements HubMember {
   /** Presence from the core: it may wait for more of it, and goes before anything that comes later. */
   deliverPresence(wire: string): void {
     if (this.stage === 'bound') this.sendPresence(wire)
+    // A stream that is being resumed counts it: what is not sent would be taken for the next stanza.
+    else if (this.negotiation !== undefined) this.keepEarly(this.negotiation, wire)
   }
 
   /** Writes presence. Transports that can wait with it do. */

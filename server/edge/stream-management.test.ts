@@ -127,6 +127,19 @@ test('a resumed stream begins with resumed, then what was missed; bound without 
   }
 })
 
+test('presence that comes while a stream is resumed is counted, so it is sent as well, in order (§4)', async () => {
+  rig.core.answers.set('resume', (message) => {
+    if (message.kind !== 'resume') return undefined
+    const wires = [['deliver', `<message id='one'/>`], ['deliver-presence', `<presence id='two'/>`], ['deliver', `<message id='three'/>`]] as const
+    for (const [kind, wire] of wires) rig.send({ kind, conn: message.conn, wire })
+    return { isResumed: true, jid: message.account.withResource('balcony'), wire: `<resumed ${NS} previd='x' h='0'/>` }
+  })
+  const client = await authenticated()
+  client.send(`<resume ${NS} previd='x' h='0'/>`)
+  assert.match(await client.read(/three'\/>/), /h='0'\/><message id='one'\/><presence id='two'\/><message id='three'\/>$/)
+  client.destroy()
+})
+
 test('after a failure to resume the client binds (§5)', async () => {
   rig.core.answers.set('resume', () => ({ isResumed: false, wire: `<failed ${NS} h='3'/>` }))
   const client = await authenticated()
