@@ -110,8 +110,9 @@ export class Device {
   #handled = 0
   #sent = 0
   #pending: Pending[] = []
-  /** Stream ids of the messages of this session, to find one that comes twice in it. */
-  #inSession = new Set<string>()
+  /** Ids of the messages of this session and how they came, to find one that comes twice in it. */
+  #inSession = new Map<string, string>()
+  #resumptions = 0
   #cutAt: Moment | undefined
   #isCounting = false
   #queries = new Map<string, (answer: XmlElement | undefined) => void>()
@@ -398,6 +399,7 @@ export class Device {
   }
 
   #resumed(h: number): void {
+    this.#resumptions++
     this.#covered(h)
     this.#isCounting = true
     const again = this.#pending
@@ -430,7 +432,8 @@ export class Device {
     this.#handled = 0
     this.#sent = 0
     this.#pending = []
-    this.#inSession = new Set()
+    this.#inSession = new Map()
+    this.#resumptions = 0
     this.presences = new Map()
   }
 
@@ -467,12 +470,14 @@ export class Device {
       this.#events.copied(this, id)
       return
     }
-    if (this.#inSession.has(id)) this.#events.fault(this, `got ${id} twice in one session`)
-    this.#inSession.add(id)
-    this.#events.received(this, {
-      id, from: message.attribute('from') ?? '', stanzaId: stanzaIdOf(message, this.account),
-      isDelayed: message.child('delay', NS.delay) !== undefined, isEarly: !this.presences.has(this.jid),
-    })
+    const isDelayed = message.child('delay', NS.delay) !== undefined
+    const isEarly = !this.presences.has(this.jid)
+    const how = `${isEarly ? 'early, ' : ''}${isDelayed ? 'delayed, ' : ''}${carbon === undefined ? '' : 'a copy, '}`
+      + `number ${this.#handled} after ${this.#resumptions} resumptions`
+    const before = this.#inSession.get(id)
+    if (before !== undefined) this.#events.fault(this, `got ${id} twice in one session (${before}; ${how})`)
+    this.#inSession.set(id, how)
+    this.#events.received(this, { id, from: message.attribute('from') ?? '', stanzaId: stanzaIdOf(message, this.account), isDelayed, isEarly })
     this.#at('read')
   }
 

@@ -138,7 +138,8 @@ export async function startRig(config: EdgeConfig, extra: Partial<EdgePorts> = {
   bus.attach({
     receive: (from, message) => {
       const kind = message.kind
-      if (kind === 'deliver' || kind === 'deliver-presence' || kind === 'close-stream' || kind === 'host-info-changed') edge.receive(from, message as ServerMessage)
+      const isForEdge = kind === 'deliver' || kind === 'deliver-presence' || kind === 'close-stream' || kind === 'host-info-changed'
+      if (isForEdge) edge.receive(from, message as ServerMessage)
       else core.receive(message as ServerMessage)
     },
     answer: async (_from, message) => core.answer(message as ServerMessage),
