@@ -354,6 +354,7 @@ export class ClientStream implements StreamService {
   #resumed(connection: Connection, reply: ResumeReply): void {
     if (reply.isResumed) {
       connection.isManaged = true
+      connection.isResumed = true
       startStanzas(this.#hub, connection, reply.jid, reply.wire)
     } else if ('wire' in reply) connection.sendControl(reply.wire)
     else connection.fail(faultOf(reply.fault) ?? { condition: 'undefined-condition' })

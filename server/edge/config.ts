@@ -109,6 +109,8 @@ export interface EdgeTimeouts {
   readonly keepaliveMs: number
   /** Silence after which the client is asked for a sign of life; 0 never. */
   readonly idleMs: number
+  /** The same when something was sent to it since, and stream management does not ask anyway. */
+  readonly unansweredMs: number
   /** For that sign of life to come. */
   readonly probeMs: number
   /** From drain to destroying what did not close. */
@@ -253,6 +255,7 @@ export const defaultEdgeConfig: EdgeConfig = {
     coreMs: 20_000,
     keepaliveMs: 5 * minuteMs,
     idleMs: 15 * minuteMs,
+    unansweredMs: minuteMs,
     probeMs: minuteMs,
     drainMs: 10_000,
     sweepMs: 1_000,

@@ -20,6 +20,9 @@ import type { Stage } from './stages.ts'
 import { NS_STREAM } from './stream-wire.ts'
 import type { OwnHeader, StreamFault } from './stream-wire.ts'
 
+/** A client whose connection was lost is asked for a sign of life that much sooner. */
+const RESUMED_FACTOR = 4
+
 /** What the elements of a stream mean; shared by all connections of a kind. */
 export interface StreamService {
   readonly contentNs: string
@@ -57,6 +60,10 @@ export abstract class Connection implements HubMember {
   lastInputMs: number
   /** When a sign of life was asked for; 0 when none is outstanding. */
   probedMs = 0
+  /** A message or request was sent since anything came. */
+  private hasUnanswered = false
+  /** It took the place of a connection that was lost: its network may lose this one as well. */
+  isResumed = false
   /** When something meaningless was last sent to keep the connection alive. */
   private keptMs = 0
   /** The full JID once bound; a component's domain. */
@@ -137,6 +144,7 @@ export abstract class Connection implements HubMember {
   protected noteInput(bytes: number): void {
     this.lastInputMs = this.hub.nowMs
     this.probedMs = 0
+    this.hasUnanswered = false
     this.hub.metrics.bytesIn.add(bytes)
     if (this.stage !== 'bound') this.countPreAuth(bytes)
     else if (this.hub.config.limits.inputBytesPerSecondMax > 0) this.spendBudget(bytes)
@@ -246,8 +254,10 @@ export abstract class Connection implements HubMember {
 
   /** A stanza from the core. */
   deliver(wire: string): void {
-    if (this.stage === 'bound') this.sendStanza(wire)
-    else if (this.negotiation !== undefined) this.keepEarly(this.negotiation, wire)
+    if (this.stage === 'bound') {
+      this.hasUnanswered = true
+      this.sendStanza(wire)
+    } else if (this.negotiation !== undefined) this.keepEarly(this.negotiation, wire)
   }
 
   /** The core knows of the session before we have its answer, and may deliver at once: that goes behind the answer. */
@@ -391,14 +401,23 @@ export abstract class Connection implements HubMember {
     else this.destroy()
   }
 
+  /** Silence after which a sign of life is wanted: what is lost meanwhile decides. */
+  private get silenceMaxMs(): number {
+    const { idleMs, unansweredMs } = this.hub.config.timeouts
+    if (idleMs === 0) return Infinity
+    // With stream management the core asks whenever something is sent, and gives up much sooner.
+    if (this.hasUnanswered && !this.isManaged) return Math.min(idleMs, unansweredMs)
+    return this.isResumed ? idleMs / RESUMED_FACTOR : idleMs
+  }
+
   /** A bound connection is visited: how long has it been silent? */
   onVisit(nowMs: number): void {
-    const { idleMs, probeMs } = this.hub.config.timeouts
+    const { probeMs } = this.hub.config.timeouts
     const { keepaliveMs } = this
     const silentMs = nowMs - this.lastInputMs
     if (this.probedMs !== 0) {
       if (nowMs - this.probedMs >= probeMs) this.fail({ condition: 'connection-timeout' })
-    } else if (idleMs > 0 && silentMs >= idleMs) {
+    } else if (silentMs >= this.silenceMaxMs) {
       this.probedMs = nowMs
       this.service.probe(this)
     } else if (keepaliveMs > 0 && silentMs >= keepaliveMs && nowMs - this.keptMs >= keepaliveMs) {

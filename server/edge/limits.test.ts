@@ -65,6 +65,46 @@ test('a silent client gets a space, is then asked for a sign of life, and is end
   assert.equal(gone?.reason, 'lost')
 }))
 
+test('a client that was sent something is asked sooner, not one that hears presence only', () => withRig({}, async (rig) => {
+  const clients = [await juliet(rig), await juliet(rig)] as const
+  const [first, second] = (await rig.core.waitFor('bind', 2)).map(({ conn }) => conn)
+  rig.send({ kind: 'deliver', conn: first ?? 0, wire: '<message/>' })
+  rig.send({ kind: 'deliver-presence', conn: second ?? 0, wire: '<presence/>' })
+  await clients[0].read(/<message/)
+  await clients[1].read(/<presence/)
+  rig.clock.advance(timeouts.unansweredMs + 20_000)
+  const ping = await clients[0].read(/<ping xmlns='urn:xmpp:ping'/)
+  clients[0].send(`<iq type='result' id='${/id='([^']+)'/.exec(ping)?.[1]}' to='${HOST}'/>`)
+  await rig.core.waitFor('client-stanza')
+  // What was answered is answered.
+  rig.clock.advance(timeouts.unansweredMs + timeouts.probeMs + 40_000)
+  assert.deepEqual(clients.map(({ isClosed }) => isClosed), [false, false])
+  rig.send({ kind: 'deliver', conn: first ?? 0, wire: '<message/>' })
+  await clients[0].read(/<message/)
+  rig.clock.advance(timeouts.unansweredMs + 20_000)
+  await clients[0].read(/<ping /)
+  rig.clock.advance(timeouts.probeMs + 20_000)
+  assert.match(await clients[0].closed(), /<connection-timeout /)
+  assert.equal(clients[1].isClosed, false)
+}))
+
+test('a client whose connection was lost before is asked sooner', () => withRig({}, async (rig) => {
+  rig.core.answers.set('resume', (message) => (message.kind === 'resume'
+    ? { isResumed: true, jid: message.account.withResource('balcony'), wire: "<resumed xmlns='urn:xmpp:sm:3' previd='x' h='0'/>" } : undefined))
+  const client = await dial(rig.port('client'))
+  for (const step of [OPEN, plainAuth(), OPEN, "<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>"]) {
+    client.send(step)
+    await client.read(/<\/stream:features>|<success[^>]*>|<resumed[^>]*>/)
+  }
+  rig.clock.advance(timeouts.idleMs / 4 + 20_000)
+  await client.read(/<r xmlns='urn:xmpp:sm:3'\/>/)
+  client.send("<a xmlns='urn:xmpp:sm:3' h='0'/>")
+  await rig.core.waitFor('client-nonza')
+  rig.clock.advance(timeouts.probeMs + 20_000)
+  assert.equal(client.isClosed, false)
+  client.destroy()
+}))
+
 test('a peer that does not read is ended, and no more is kept for it than the limit', () => withRig({ limits: { outputBytesMax: 200_000 } }, async (rig) => {
   const client = await juliet(rig)
   client.socket.pause()

@@ -250,7 +250,10 @@ export class Sasl2Login {
     connection.sendControl(Sasl2Success.toWire({
       authorizationIdentifier: (jid ?? granted.account).toString(), results, ...(granted.data && { additionalData: granted.data }),
     }))
-    if (isResumed) connection.isManaged = true
+    if (isResumed) {
+      connection.isManaged = true
+      connection.isResumed = true
+    }
     // XEP-0388 §2.6.1: features follow at once, the stream goes on; XEP-0198 §2.2: none follow a resumption.
     const features = jid === undefined ? boundFeatures(hostInfo, config, isManageable) : sessionFeatures(hostInfo, config, isManageable)
     if (!isResumed) connection.sendControl(`<stream:features>${features}</stream:features>`)
