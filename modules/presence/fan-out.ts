@@ -11,6 +11,7 @@ import type { Jid } from '@rollcall/jid'
 import { errorReply, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import type { Roster } from '../roster/port.ts'
+import type { AbsentContacts } from './absent-contacts.ts'
 import type { DirectedPresence } from './directed.ts'
 import { headOf, tailOf } from './presence-wire.ts'
 
@@ -20,11 +21,10 @@ export interface FanOutPorts {
   readonly router: Router
   readonly envelopes: PresenceEnvelopes
   readonly directed: DirectedPresence
+  readonly absent: AbsentContacts
   readonly deliveries: CounterMetric
   /** Told of every stanza and how many sessions got it. */
   readonly delivered: (count: number) => void
-  /** Sends what waits about the account. */
-  readonly settle: (account: Account) => void
 }
 
 export class FanOut {
@@ -62,18 +62,16 @@ export class FanOut {
   }
 
   #share(account: Account, from: Jid, target: Jid, isUnavailable: boolean, envelope: PresenceEnvelope): number {
+    const { absent, directed } = this.#ports
     let count = 0
     for (const session of account.sessions.values()) {
-      if (isUnavailable) this.#ports.directed.remove(session, from)
+      if (isUnavailable) directed.remove(session, from)
       if (session.presence === undefined) continue
+      if (absent.size > 0) absent.told(session, from)
       envelope.give(session, target)
       count++
     }
     return count
-  }
-
-  settle(account: Account): void {
-    this.#ports.settle(account)
   }
 
   /** Delivers one presence by the rules for its address (RFC 6121 §8.5.2.1.2, §8.5.3.1). */

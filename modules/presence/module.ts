@@ -6,6 +6,7 @@ import {
 import { Clock, Load, Log, Metrics } from '@rollcall/ports'
 import type { Stanza } from '@rollcall/stanza'
 import { Roster } from '../roster/port.ts'
+import { AbsentContacts } from './absent-contacts.ts'
 import { DirectedPresence } from './directed.ts'
 import { FanOut } from './fan-out.ts'
 import { LastPresences } from './last-presences.ts'
@@ -48,21 +49,28 @@ export default defineModule({
     })
     metrics.observedGauge('rollcall_presence_waiting', 'Accounts of which a change waits.', () => pacer.size)
     metrics.observedGauge('rollcall_presence_window_seconds', 'How long changes wait now.', () => pacer.windowMs / 1000)
+    const absent = new AbsentContacts(router)
     const fanOut = new FanOut({
-      accounts, roster, router, envelopes, directed, deliveries,
+      accounts, roster, router, envelopes, directed, absent, deliveries,
       delivered: (count) => pacer.spend(count),
-      settle: (account) => void pacer.settle(account.jid),
     })
     const probes = new Probes({
-      router, roster, directed, lasts, answered: probeCounter('stanza'), answeredFromMemory: probeCounter('memory'),
+      router, roster, directed, lasts, answered: probeCounter('stanza'), answeredFromMemory: probeCounter('memory'), answeredToMembers: probeCounter('member'),
     })
     const service = new PresenceService({
-      router, accounts, roster, clock, metrics, directed, fanOut, probes, lasts, pacer, deliveries, lastBytesMax: config.lastBytesMax,
+      router, accounts, roster, clock, metrics, directed, absent, fanOut, probes, lasts, pacer, deliveries, lastBytesMax: config.lastBytesMax,
       becameAvailable: (session, presence) => context.emit(resourceAvailable, { session, presence }),
       changedPriority: (session, before) => context.emit(priorityChanged, { session, before }),
       becameUnavailable: (session, presence) => context.emit(resourceUnavailable, { session, presence }),
     })
-    context.provide(PresenceFanOut, fanOut)
+    context.provide(PresenceFanOut, {
+      deliver: (stanza, targets, admission) => {
+        if (stanza.type === 'probe') service.probed(stanza, targets)
+        else fanOut.deliver(stanza, targets, admission)
+      },
+      answered: (to, answer) => service.answered(to, answer),
+      settle: (account) => void pacer.settle(account.jid),
+    })
     context.provide(Presence, {
       addVeto: (hidesFrom) => service.addVeto(hidesFrom),
       reveal: (account, contact) => service.reveal(account, contact),

@@ -4,15 +4,16 @@
  *
  * State is on the session: `presence` is its last undirected available presence, undefined while it is not available. The
  * rosters say who is told. Contacts of this member are asked without any stanza: at login their presence is read from
- * memory, and those who are away cost one failed look-up.
+ * memory, and those who are away cost one failed look-up. Of other members each is asked once, for all contacts there.
  */
-import type { Account, Accounts, InboundStanza, OutboundStanza, Router, Session, UnboundSession } from '@rollcall/module-api'
+import type { Account, Accounts, InboundStanza, OutboundStanza, ProbeAnswer, Router, Session, UnboundSession } from '@rollcall/module-api'
 import type { Clock, CounterMetric, Metrics } from '@rollcall/ports'
 import type { Jid } from '@rollcall/jid'
 import { buildStanza, presence, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import type { Roster } from '../roster/port.ts'
 import { isSamePresence, readPriority } from './content.ts'
+import type { AbsentContacts } from './absent-contacts.ts'
 import type { DirectedPresence } from './directed.ts'
 import type { FanOut } from './fan-out.ts'
 import type { LastPresences } from './last-presences.ts'
@@ -29,6 +30,7 @@ export interface PresenceServicePorts {
   readonly clock: Clock
   readonly metrics: Metrics
   readonly directed: DirectedPresence
+  readonly absent: AbsentContacts
   readonly fanOut: FanOut
   readonly probes: Probes
   readonly lasts: LastPresences
@@ -191,6 +193,7 @@ export class PresenceService {
     const wasAvailable = before !== undefined
     session.presence = undefined
     session.priority = 0
+    this.#ports.absent.forget(session)
     if (wasAvailable) {
       this.#availableCount--
       if (isShutdown) this.publish(account, stanza, true)
@@ -248,8 +251,9 @@ export class PresenceService {
   /** What a newly available resource is told (§4.2.2, §4.3.1, §3.1.3). */
   #greet(session: Session, stanza: Stanza): void {
     const { account } = session
-    const { accounts, roster, router } = this.#ports
+    const { absent, accounts, roster, router } = this.#ports
     const own = account.jid
+    const elsewhere: Jid[] = []
     for (const other of account.sessions.values()) {
       if (other !== session && other.presence !== undefined) this.#give(other.presence, session)
     }
@@ -257,12 +261,50 @@ export class PresenceService {
       if (router.isHere(contact)) {
         const warm = accounts.warm(contact)
         if (warm !== undefined && warm.sessions.size > 0) this.#giveContact(warm, session)
-      } else if (contact.localpart !== '' || !router.isHost(contact.domainpart)) {
+      } else if (router.isHost(contact.domainpart)) {
+        // A host itself has no presence.
+        if (contact.localpart !== '') elsewhere.push(contact)
+      } else {
         void router.route(buildStanza('presence', { from: own, to: contact, type: 'probe', id: PROBE_ID }))
       }
     }
+    if (elsewhere.length > 0) absent.ask(session, elsewhere)
     roster.greet(session)
     this.#ports.becameAvailable(session, stanza)
+  }
+
+  /** A resource on another member asks for contacts here (§4.3.2). */
+  probed({ from, id }: Stanza, contacts: readonly Jid[]): void {
+    const { accounts, pacer, probes, roster, router } = this.#ports
+    const states: Stanza[] = []
+    if (from === undefined) return
+    for (const jid of contacts) {
+      // Of those too who went: they may be back before contacts are told, and then nobody is.
+      pacer.settle(jid)
+      const contact = accounts.warm(jid)
+      if (contact === undefined || contact.sessions.size === 0) continue
+      if (!roster.isWatcher(contact, from)) states.push(presence(contact.jid, from.bare, 'unsubscribed'))
+      else if (!this.#isHidden(contact, from)) {
+        for (const session of contact.sessions.values()) if (session.presence !== undefined) states.push(session.presence)
+        probes.answeredToMembers.add(1)
+      }
+    }
+    router.answerProbes(from, { probe: id, states, contactCount: contacts.length })
+  }
+
+  /** What contacts on another member answered. */
+  answered(to: Jid, answer: ProbeAnswer): void {
+    const { absent, accounts, roster, router } = this.#ports
+    const session = accounts.warm(to)?.sessions.get(to.resourcepart)
+    if (session?.presence === undefined) return
+    const { account } = session
+    const told = absent.answered(session, answer)
+    if (told === undefined) return
+    for (const state of answer.states) {
+      const from = state.from as Jid
+      if (state.type === 'unsubscribed') void router.route(state.addressed(from, account.jid))
+      else if (!told.has(from.toString()) && roster.isWatched(account, from) && !this.#isHidden(account, from)) this.#give(state, session)
+    }
   }
 
   /** A contact of this member answers without being asked (§4.3.1), if its own roster says so. */

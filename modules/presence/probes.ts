@@ -22,6 +22,8 @@ export interface ProbesPorts {
   readonly answered: CounterMetric
   /** Contacts whose presence a login got without a stanza. */
   readonly answeredFromMemory: CounterMetric
+  /** Contacts whose presence a login on another member got. */
+  readonly answeredToMembers: CounterMetric
 }
 
 export class Probes {
@@ -33,6 +35,10 @@ export class Probes {
 
   get answeredFromMemory(): CounterMetric {
     return this.#ports.answeredFromMemory
+  }
+
+  get answeredToMembers(): CounterMetric {
+    return this.#ports.answeredToMembers
   }
 
   /** Answers a probe for a bare or full JID of the account. A promise when storage is read. */

@@ -110,6 +110,8 @@ function receive(ports: BusServicePorts, from: MemberId, message: ServerMessage)
       return ports.members.bury(message)
     case 'broadcast':
       return ports.router.expand(message.stanza, message.targets)
+    case 'presence-states':
+      return ports.router.answered(message.to, message)
     default:
       ports.log.warn('bus-message-ignored', { kind: message.kind, from })
   }

@@ -193,7 +193,10 @@ function expandBroadcasts(router: CoreRouter, loader: ModuleLoader, hooks: HookC
     concerns: (account, stanza) => filters.concerns(account, stanza),
     admit: (event) => filters.run(event),
   }
-  router.useBroadcastExpansion((stanza, targets) => fanOut.deliver(stanza, targets, filters.handles('presence') ? admission : undefined))
+  router.usePresenceEngine(
+    (stanza, targets) => fanOut.deliver(stanza, targets, filters.handles('presence') ? admission : undefined),
+    (to, answer) => fanOut.answered(to, answer),
+  )
 }
 
 /** How answers find the member that asked. */

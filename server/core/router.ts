@@ -6,13 +6,15 @@ import { errorReply, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import { jidOf } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
-import type { Router } from '@rollcall/module-api'
+import type { ProbeAnswer, Router } from '@rollcall/module-api'
 import type { CounterMetric, Log, Metrics } from '@rollcall/ports'
 import type { Carrier, Placement } from '../protocol/placement.ts'
 import type { ComponentTable } from './components.ts'
 
 /** How one stanza that came for many reaches the accounts of this member; the presence engine provides it. */
 export type ExpandBroadcast = (stanza: Stanza, targets: readonly Jid[]) => void
+/** What becomes of the answer to probes of a session of this member; the presence engine provides it. */
+export type TakeAnswer = (to: Jid, answer: ProbeAnswer) => void
 
 export interface RouterPorts {
   readonly placement: Placement
@@ -32,6 +34,7 @@ export class CoreRouter implements Router {
   readonly #ports: RouterPorts
   readonly #routed: Record<Stanza['kind'], CounterMetric>
   #expand: ExpandBroadcast | undefined = undefined
+  #takeAnswer: TakeAnswer | undefined = undefined
 
   constructor(ports: RouterPorts) {
     this.#ports = ports
@@ -41,8 +44,9 @@ export class CoreRouter implements Router {
   }
 
   /** Set once at boot when a module provides the presence engine. */
-  useBroadcastExpansion(expand: ExpandBroadcast): void {
+  usePresenceEngine(expand: ExpandBroadcast, takeAnswer: TakeAnswer): void {
     this.#expand = expand
+    this.#takeAnswer = takeAnswer
   }
 
   isHost(domainpart: string): boolean {
@@ -76,6 +80,17 @@ export class CoreRouter implements Router {
     }
     if (here.length > 0) this.expand(stanza, here)
     if (elsewhere !== undefined) carrier?.broadcast(stanza, elsewhere)
+  }
+
+  answerProbes(to: Jid, answer: ProbeAnswer): void {
+    if (this.#ports.placement.isHere(to)) this.answered(to, answer)
+    else this.#ports.carrier?.states(to, answer)
+  }
+
+  /** The answer to a probe of a session of this member. */
+  answered(to: Jid, answer: ProbeAnswer): void {
+    this.#routed.presence.add(answer.states.length)
+    this.#takeAnswer?.(to, answer)
   }
 
   /** Delivers one stanza to many entities of this member. */

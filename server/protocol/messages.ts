@@ -13,7 +13,7 @@ import type { SessionOrigin } from '@rollcall/module-api'
 import type { Stanza } from '@rollcall/stanza'
 import type { Bind2Wish, LoginMessage } from './login-messages.ts'
 import type { Confirmed, MemberMessage, SessionState } from './member-messages.ts'
-import type { DeliverBroadcast } from './presence-messages.ts'
+import type { DeliverBroadcast, PresenceStates } from './presence-messages.ts'
 import type { XmlElement } from '@rollcall/xml'
 
 export const PROTOCOL_VERSION = 1
@@ -232,5 +232,5 @@ export type EdgeToCore =
   | GetHostInfo | GetScramKeys | VerifyPassword | ReportAuth | CheckLockout | UpgradeKeys | CreateAnonymous
   | BindSession | ResumeSession | PreAuthIqMessage | RegisterComponent
 export type CoreToEdge = Deliver | DeliverPresence | DeliverBroadcast | CloseStream | HostInfoChanged | SessionState
-export type CoreToCore = RouteStanza | RouteBroadcast
+export type CoreToCore = RouteStanza | RouteBroadcast | PresenceStates
 export type ServerMessage = EdgeToCore | LoginMessage | CoreToEdge | CoreToCore | MemberMessage

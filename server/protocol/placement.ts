@@ -7,6 +7,7 @@
  */
 import type { Jid } from '@rollcall/jid'
 import type { MemberId } from '@rollcall/ports'
+import type { ProbeAnswer } from '@rollcall/module-api'
 import type { Stanza } from '@rollcall/stanza'
 import type { EdgeToCore, ServerMessage } from './messages.ts'
 
@@ -45,6 +46,8 @@ export interface Carrier {
   route(stanza: Stanza): Promise<void>
   /** One stanza for many entities that are not here. */
   broadcast(stanza: Stanza, targets: readonly Jid[]): void
+  /** The answer of contacts here to a probe of a session that is not. */
+  states(to: Jid, answer: ProbeAnswer): void
   /** Something of a client whose core is another member. `connection` is given back to the edge when that member died. */
   fromClient(core: MemberId, client: Jid, message: FromClient, connection: object): void
   /** Asks the owner of an entity; once more when it dies meanwhile. */

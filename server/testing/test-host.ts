@@ -303,7 +303,7 @@ export class TestHost {
 }
 
 /** What an edge makes of a client's or component's XML (text, jabber:client assumed). */
-function readStanza(xml: string, entity: ScriptedEntity | undefined): Stanza {
+export function readStanza(xml: string, entity: ScriptedEntity | undefined): Stanza {
   const wire = Buffer.from(xml.trim(), 'utf8').toString('latin1').replace(/^<(\w+)/, "<$1 xmlns='jabber:client'")
   const frame = scanDocument(latin1ToBytes(wire), defaultLimits)
   const to = frame.attributeWire('to')
@@ -312,7 +312,7 @@ function readStanza(xml: string, entity: ScriptedEntity | undefined): Stanza {
   return stanzaFromFrame(frame, sender, to === undefined ? undefined : parseJidWire(to))
 }
 
-function memoryCredentials(initial: readonly Jid[]): CredentialStore {
+export function memoryCredentials(initial: readonly Jid[]): CredentialStore {
   const passwords = new Map(initial.map((jid) => [jid.toString(), jid.localpart]))
   const ofHost = (host: string) => [...passwords.keys()].filter((text) => text.endsWith(`@${host}`)).sort()
   return {

@@ -14,16 +14,18 @@
 import type { Jid } from '@rollcall/jid'
 import { BusError } from '@rollcall/ports'
 import type { Bus, Clock, Log, MemberId, Metrics, Random } from '@rollcall/ports'
+import type { ProbeAnswer } from '@rollcall/module-api'
 import type { Stanza } from '@rollcall/stanza'
 import type { Confirmed } from '../protocol/member-messages.ts'
 import type { RouteBroadcast, RouteStanza, ServerMessage } from '../protocol/messages.ts'
+import type { PresenceStates } from '../protocol/presence-messages.ts'
 import type { Carrier, FromClient } from '../protocol/placement.ts'
 import { Confirmations, Outbox } from './outbox.ts'
 import type { Letter } from './outbox.ts'
 import type { ShardTable } from './shard-table.ts'
 
 /** A message that is confirmed. */
-export type ConfirmedMessage = FromClient | RouteStanza | RouteBroadcast
+export type ConfirmedMessage = FromClient | RouteStanza | RouteBroadcast | PresenceStates
 
 export interface LinksPorts {
   readonly bus: Bus<ServerMessage>
@@ -86,6 +88,10 @@ export class Links implements Carrier {
     this.#spread({ kind: 'broadcast', stanza, targets, isAgain: false })
   }
 
+  states(to: Jid, answer: ProbeAnswer): void {
+    this.#post({ kind: 'states', to, answer, isAgain: false }, to)
+  }
+
   fromClient(core: MemberId, client: Jid, message: FromClient, connection: object): void {
     if (message.kind === 'client-stanza' && message.stanza.kind === 'message') message.stanza.stamp = this.#ports.random.id()
     const letter: Letter = { kind: 'client', client, message, connection, isAgain: false }
@@ -144,6 +150,7 @@ export class Links implements Carrier {
     const { bus } = this.#ports
     if (letter.kind === 'route') bus.send(to, { kind: 'route', stanza: letter.stanza, seq, ...again })
     else if (letter.kind === 'broadcast') bus.send(to, { kind: 'broadcast', stanza: letter.stanza, targets: letter.targets, seq, ...again })
+    else if (letter.kind === 'states') bus.send(to, { ...statesMessage(letter), seq, ...again })
     else bus.send(to, { ...letter.message, seq, ...again })
     if (outbox.size >= OUTBOX_HIGH) this.#hold(true)
   }
@@ -232,8 +239,8 @@ export class Links implements Carrier {
     const kept = letters.filter((letter) => this.#isWanted(letter))
     for (const letter of kept) {
       letter.isAgain = true
-      if (letter.kind !== 'client') letter.stanza.isAgain = true
-      else if (letter.message.kind === 'client-stanza') letter.message.stanza.isAgain = true
+      if (letter.kind === 'route' || letter.kind === 'broadcast') letter.stanza.isAgain = true
+      else if (letter.kind === 'client' && letter.message.kind === 'client-stanza') letter.message.stanza.isAgain = true
     }
     // Older than everything that waits for the same shards.
     this.#parked = [...kept, ...this.#parked]
@@ -254,7 +261,7 @@ export class Links implements Carrier {
 
   #isWanted(letter: Letter): boolean {
     if (letter.kind === 'client') return this.#ports.mayResend(letter.message, letter.connection)
-    if (letter.kind === 'broadcast' || letter.stanza.kind !== 'iq' || letter.stanza.type !== 'set') return true
+    if (letter.kind !== 'route' || letter.stanza.kind !== 'iq' || letter.stanza.type !== 'set') return true
     // A request that changes something must not be made twice.
     this.#ports.giveUp(letter.stanza)
     letter.done()
@@ -290,9 +297,10 @@ export class Links implements Carrier {
       }
       return
     }
-    const owner = table.memberOf(letter.kind === 'client' ? letter.client : letter.stanza.to as Jid)
+    const owner = table.memberOf(entityOf(letter))
     if (owner !== bus.memberId) return this.#send(owner, letter)
     if (letter.kind === 'client') return handle(bus.memberId, letter.message)
+    if (letter.kind === 'states') return handle(bus.memberId, statesMessage(letter))
     const work = deliver(letter.stanza)
     if (work === undefined) letter.done()
     else work.then(letter.done, letter.done)
@@ -308,4 +316,13 @@ export class Links implements Carrier {
       timer.cancel()
     }
   }
+}
+
+function statesMessage({ to, answer }: Letter & { readonly kind: 'states' }): PresenceStates {
+  return { kind: 'presence-states', to, ...answer }
+}
+
+function entityOf(letter: Exclude<Letter, { readonly kind: 'broadcast' }>): Jid {
+  if (letter.kind === 'client') return letter.client
+  return letter.kind === 'states' ? letter.to : letter.stanza.to as Jid
 }

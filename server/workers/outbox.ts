@@ -5,6 +5,7 @@
  * small message confirms a turn's work, and nothing is looked up.
  */
 import type { Jid } from '@rollcall/jid'
+import type { ProbeAnswer } from '@rollcall/module-api'
 import type { Stanza } from '@rollcall/stanza'
 import type { FromClient } from '../protocol/placement.ts'
 
@@ -12,6 +13,7 @@ import type { FromClient } from '../protocol/placement.ts'
 export type Letter =
   | { readonly kind: 'route'; readonly stanza: Stanza; readonly done: () => void; isAgain: boolean }
   | { readonly kind: 'broadcast'; readonly stanza: Stanza; readonly targets: readonly Jid[]; isAgain: boolean }
+  | { readonly kind: 'states'; readonly to: Jid; readonly answer: ProbeAnswer; isAgain: boolean }
   | { readonly kind: 'client'; readonly client: Jid; readonly message: FromClient; readonly connection: object; isAgain: boolean }
 
 /** Confirmed letters stay in the array until there are this many of them and they are the greater half. */

@@ -18,12 +18,24 @@ export interface Router {
    * Subject to the receivers' `inbound` filters like any other.
    */
   broadcast(stanza: Stanza, targets: Iterable<Jid>): void
+  /** Answers a probe of `to` (a full JID) that was broadcast to contacts here, for all of them in one envelope. */
+  answerProbes(to: Jid, answer: ProbeAnswer): void
   /** Whether this domain is served here (a host). Components and remote domains are not. */
   isHost(domainpart: string): boolean
   /** Whether this member holds the entity: an account of one of our hosts whose shard is here. */
   isHere(jid: Jid): boolean
 }
 export const Router = definePort<Router>('router')
+
+/** What a member's contacts of a session answer to its probe (RFC 6121 §4.3.2), all together. */
+export interface ProbeAnswer {
+  /** The `id` of the probe. */
+  readonly probe: string
+  /** Of every available resource its presence (`from` is its full JID), and `unsubscribed` of contacts that do not know the asker. */
+  readonly states: readonly Stanza[]
+  /** How many contacts this answers for. */
+  readonly contactCount: number
+}
 
 /** Accounts of this member's shards. */
 export interface Accounts {
@@ -126,11 +138,14 @@ export const PresenceEnvelopes = definePort<PresenceEnvelopes>('presenceEnvelope
 
 /**
  * Provided by the presence module, called by the router: one presence stanza that came for many accounts of this member.
- * It must have the same effect as delivering `stanza.addressed(from, target)` to each target in turn.
+ * It must have the same effect as delivering `stanza.addressed(from, target)` to each target in turn, but that a probe is
+ * answered for all together (`Router.answerProbes`), and is about those who are available: nobody is loaded for it.
  */
 export interface PresenceFanOut {
   /** `admission` is undefined when no filter looks at presence. */
   deliver(stanza: Stanza, targets: readonly Jid[], admission?: Admission): void
+  /** The answer to a probe of a session of this member (`Router.answerProbes`). */
+  answered(to: Jid, answer: ProbeAnswer): void
   /** Sends what waits about the account on its way: the account is about to leave this member. */
   settle(account: Account): void
 }
