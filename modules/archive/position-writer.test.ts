@@ -38,8 +38,9 @@ async function scene() {
   const clock = new FakeClock()
   const stores = { positions: openStore(storage, { kind: 'keyval', storeName: 'positions' }) } as unknown as LogStores
   const writer = new PositionWriter(stores, clock, recordingLog())
+  const preferences = new Preferences({ default: 'always', always: [], never: [] })
   const logs = Array.from({ length: 5000 }, (_, i) => new AccountLog(
-    jidOf(`juliet${i}`, 'capulet.example'), new DeliveryPosition(BEGINNING, BEGINNING), new Preferences({ default: 'always', always: [], never: [] }), '', false,
+    jidOf(`juliet${i}`, 'capulet.example'), new DeliveryPosition(BEGINNING, BEGINNING), preferences, '', false,
   ))
   const pass = async (ms: number) => {
     clock.advance(ms)
