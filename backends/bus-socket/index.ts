@@ -122,7 +122,11 @@ class SocketMember implements SocketBus, LinkOwner {
     if (this.#isClosed) return
     const link = this.#links.get(to)
     if (link === undefined || !link.isUp) return this.#dropped(to, message.kind, 'no such member')
-    link.send(message)
+    try {
+      link.send(message)
+    } catch (error) {
+      this.#options.log.error('bus-message-unsendable', { to, kind: message.kind, error })
+    }
   }
 
   async request(to: MemberId, message: BusMessage, timeoutMs: number): Promise<unknown> {
@@ -138,7 +142,7 @@ class SocketMember implements SocketBus, LinkOwner {
       try {
         link.request(serial, message)
       } catch (error) {
-        reject(error as Error)
+        reject(error)
         this.#pending.settle(serial, undefined, undefined)
       }
     })
@@ -291,7 +295,7 @@ class SocketMember implements SocketBus, LinkOwner {
  */
 export async function createSocketBus<M extends BusMessage>(options: SocketBusOptions<M>): Promise<SocketBus<M>> {
   // Narrowed by agreement: all members of one directory speak the table of the codec, which `M` stands for.
-  const member = new SocketMember(options as unknown as SocketBusOptions<BusMessage>)
+  const member = new SocketMember(options)
   await member.open()
   return member
 }

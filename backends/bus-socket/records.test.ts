@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { WireReader, literal, varint, wireJson } from '@rollcall/ports'
+import { WireReader, literal, varint, varints, wireJson } from '@rollcall/ports'
 import { MARK, RECORD_CHARS_MAX, RecordStream, messageHead, record } from './records.ts'
 
 function collect(chunks: readonly string[]): string[] {
@@ -29,7 +29,10 @@ test('a large record in many small chunks arrives', () => {
 })
 
 test('the head of a one-way message is that of its record', () => {
-  for (const length of [0, 1, 126, 127, 128, 4095, 4096, 20_000]) assert.equal(messageHead(length) + 'x'.repeat(length), record(MARK.message, 'x'.repeat(length)))
+  for (const length of [0, 1, 126, 127, 128, 4095, 4096, 20_000]) {
+    const body = 'x'.repeat(length)
+    assert.equal(messageHead(length) + body, record(MARK.message, body))
+  }
 })
 
 test('a receiver that has enough gets no more, and what no sender writes is refused', () => {
@@ -52,6 +55,16 @@ test('numbers and texts are read as they were written, and nothing beyond the en
   }))
   for (const value of [-1, 0.5, Number.NaN, Infinity, 2 ** 53]) assert.throws(() => varint(value), RangeError)
   assert.throws(() => wireJson(undefined), TypeError)
+})
+
+test('many numbers are read as they were written', () => {
+  fc.assert(fc.property(fc.array(fc.oneof(fc.maxSafeNat(), fc.nat(70_000)), { maxLength: 3000 }), (values) => {
+    const text = varints(values)
+    assert.equal(text, values.map(value => varint(value)).join(''))
+    assert.deepEqual(new WireReader().load(text, 0, text.length).varints(values.length), values)
+  }), { numRuns: 30 })
+  for (const value of [-1, 0.5, Number.NaN, 2 ** 53]) assert.throws(() => varints([value]), RangeError)
+  assert.throws(() => new WireReader().load('abc', 0, 3).varints(4), RangeError)
 })
 
 test('a kept rest is a copy only where the text is long', () => {

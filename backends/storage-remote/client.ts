@@ -94,6 +94,11 @@ export class RemoteStorage implements StorageBackend {
   }
 
   /** Waits for the serving process; rejects with `StorageError('io')` when it does not come. */
+  /** Operations that wait for the process that keeps the storage. */
+  get queuedOps(): number {
+    return this.#queuedOps
+  }
+
   async open(): Promise<void> {
     if (this.#bus) throw new StorageError('conflict', 'storage is open already')
     const { memberId, bootId, directory, clock, log } = this.#options
@@ -155,7 +160,7 @@ export class RemoteStorage implements StorageBackend {
       if (group.text.length > GROUP_CHARS_MAX) this.#sendGroup()
       return group.promise
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
   }
 

@@ -73,7 +73,7 @@ describe('remote storage', () => {
     await one.write([{ op: 'keyval-set', store: 's', owner: juliet, value: 'from w1' }])
     assert.equal(await other.keyvalGet('s', juliet), 'from w1')
     const sums = await Promise.all([one, other, one].map(async remote => remote.counterAdd('c', juliet, 'k', 1)))
-    assert.deepEqual(sums.toSorted(), [1, 2, 3])
+    assert.deepEqual(new Set(sums), new Set([1, 2, 3]))
     assert.equal(one.isSearchable, true)
   })
 
@@ -187,7 +187,9 @@ describe('remote storage', () => {
 
 test('appends come out as they went in', () => {
   const text = fc.string({ unit: 'grapheme' })
-  const entry = fc.record({ id: text, at: fc.maxSafeInteger(), with: text, value: fc.jsonValue() as fc.Arbitrary<Json>, text: fc.option(text, { nil: undefined }) })
+  const entry = fc.record({
+    id: text, at: fc.maxSafeInteger(), with: text, value: fc.jsonValue() as fc.Arbitrary<Json>, text: fc.option(text, { nil: undefined }),
+  })
   fc.assert(fc.property(fc.array(fc.record({ store: text, owner: text, entry }), { maxLength: 5 }), (appends) => {
     let previousAt = 0
     let wire = ''

@@ -7,7 +7,7 @@
  */
 import { parseJidWire } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
-import { varint } from '@rollcall/ports'
+import { varint, varints } from '@rollcall/ports'
 import type { WireReader } from '@rollcall/ports'
 
 const JIDS_MAX = 65_536
@@ -30,15 +30,35 @@ export class JidWriter {
     return code === undefined ? this.#spell(jid) : varint(code)
   }
 
+  /** A list: its length, the code of each, then the spellings of those that have one. */
+  writeAll(jids: readonly Jid[]): string {
+    let spellings = ''
+    const codes = jids.map((jid) => {
+      const known = this.#codes.get(jid)
+      if (known !== undefined) return known
+      const code = this.#define(jid)
+      spellings += spellingOf(jid)
+      return code
+    })
+    return varint(codes.length) + varints(codes) + spellings
+  }
+
   #spell(jid: Jid): string {
-    const { wire } = jid
-    const spelling = varint(wire.length) + wire
-    if (wire.length > JID_CHARS_MAX) return varint(INLINE) + spelling
+    return varint(this.#define(jid)) + spellingOf(jid)
+  }
+
+  /** Puts an address into the table; returns how the receiver is told so. */
+  #define(jid: Jid): number {
+    if (jid.wire.length > JID_CHARS_MAX) return INLINE
     const isFull = this.#codes.size === JIDS_MAX
     if (isFull) this.#codes.clear()
     this.#codes.set(jid, FIRST + this.#codes.size)
-    return varint(isFull ? RESTART : DEFINE) + spelling
+    return isFull ? RESTART : DEFINE
   }
+}
+
+function spellingOf({ wire }: Jid): string {
+  return varint(wire.length) + wire
 }
 
 /** What stands in the table for an address that this version refuses. */
@@ -51,7 +71,20 @@ export class JidReader {
 
   /** Undefined for no address, and for one that is refused. */
   read(reader: WireReader): Jid | undefined {
-    const code = reader.varint()
+    return this.#get(reader.varint(), reader)
+  }
+
+  /** Those of a list that are not refused. */
+  readAll(reader: WireReader): Jid[] {
+    const jids: Jid[] = []
+    for (const code of reader.varints(reader.varint())) {
+      const jid = this.#get(code, reader)
+      if (jid !== undefined) jids.push(jid)
+    }
+    return jids
+  }
+
+  #get(code: number, reader: WireReader): Jid | undefined {
     if (code === NONE) return undefined
     const jid = code < FIRST ? this.#spelt(reader, code) : this.#jids[code - FIRST]
     if (jid === undefined) throw new RangeError(`address ${code} was never spelt out`)

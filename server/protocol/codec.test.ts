@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { parseJid } from '@rollcall/jid'
-import type { Jid } from '@rollcall/jid'
+import { Jid, parseJid } from '@rollcall/jid'
 import { WireReader } from '@rollcall/ports'
 import type { BusDecoder, BusEncoder, Json } from '@rollcall/ports'
 import { Stanza } from '@rollcall/stanza'
@@ -35,7 +34,7 @@ const child: fc.Arbitrary<StanzaChild> = fc.record({
 const stanza = fc.record({
   kind: fc.constantFrom('message', 'presence', 'iq'), from: fc.option(jid, { nil: undefined }), to: fc.option(jid, { nil: undefined }),
   type: fc.oneof(fc.constantFrom('', 'chat', 'groupchat', 'error', 'get', 'unavailable', 'probe'), text),
-  id: text, isIdInAttrs: flag, attrs: wire, content: wire, children: fc.array(child, { maxLength: 4 }), 
+  id: text, isIdInAttrs: flag, attrs: wire, content: wire, children: fc.array(child, { maxLength: 4 }),
   trace: fc.oneof(fc.constant(''), text), stamp: fc.oneof(fc.constant(''), text),
 }).map(({ kind, from, to, type, id, isIdInAttrs, attrs, content, children, trace, stamp }) => {
   const isPlain = /^[\x00-\xff]*$/.test(id)
@@ -46,7 +45,6 @@ const stanza = fc.record({
 })
 const json = fc.jsonValue() as fc.Arbitrary<Json>
 const maybe = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined })
-const account = jid as fc.Arbitrary<Jid>
 const hash = fc.constantFrom('SHA-1', 'SHA-256', 'SHA-512')
 const keys = { salt: bytes, iterations: count, storedKey: bytes, serverKey: bytes }
 const method = fc.constantFrom('password', 'token', 'certificate', 'anonymous')
@@ -54,7 +52,7 @@ const origin = fc.record({
   transport: fc.constantFrom('tcp', 'tls', 'websocket', 'bosh'), address: text, isSecure: flag, method: maybe(method), clientId: maybe(text),
 })
 const stream = fc.record({ token: text, resumeMs: count, handled: count, acked: count, unacked: fc.array(wire, { maxLength: 3 }) })
-const confirmed = { seq: maybe(fc.integer({ min: 1, max: 2 ** 52 - 1 })), isAgain: maybe(fc.constant<true>(true)) }
+const confirmed = { seq: maybe(fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 2 ** 50 }))), isAgain: maybe(fc.constant<true>(true)) }
 const member = fc.constantFrom('w1', 'w2')
 
 // ---------------------------------------------------------------------------------------------- every kind, every field
@@ -72,23 +70,23 @@ const samples: Samples = {
   'component-stanza': { conn, stanza },
   'component-closed': { conn },
   'host-info': { host: text },
-  'scram-keys': { account, hash },
-  'verify-password': { account, password: text },
-  'report-auth': { account, isSuccess: flag, address: text },
-  'check-lockout': { account },
-  'upgrade-keys': { account, hash, ...keys },
+  'scram-keys': { account: jid, hash },
+  'verify-password': { account: jid, password: text },
+  'report-auth': { account: jid, isSuccess: flag, address: text },
+  'check-lockout': { account: jid },
+  'upgrade-keys': { account: jid, hash, ...keys },
   'create-anonymous': { host: text },
   bind: {
-    account, resourcepart: text, conn, origin, isAnonymous: flag,
+    account: jid, resourcepart: text, conn, origin, isAnonymous: flag,
     bind2: maybe(fc.record({ tag: text, requests: fc.array(element, { maxLength: 2 }) })),
   },
-  resume: { account, previousId: text, handled: count, conn, origin },
+  resume: { account: jid, previousId: text, handled: count, conn, origin },
   'pre-auth-iq': { host: text, address: text, stanza },
   'register-component': { domain: text, conn },
-  'check-token': { account, mechanism: text, bindingData: bytes, proof: bytes, agentId: text, count: maybe(count), isInvalidating: flag },
-  'upgrade-parameters': { account, hash },
+  'check-token': { account: jid, mechanism: text, bindingData: bytes, proof: bytes, agentId: text, count: maybe(count), isInvalidating: flag },
+  'upgrade-parameters': { account: jid, hash },
   'finish-login': {
-    account, method, tokenMechanism: maybe(text),
+    account: jid, method, tokenMechanism: maybe(text),
     agent: maybe(fc.record({ id: text, software: maybe(text), device: maybe(text) })),
   },
   deliver: { conn, wire },
@@ -147,12 +145,13 @@ function tidy(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(tidy)
   if (value instanceof Uint8Array) return ['bytes', ...value]
   if (value instanceof XmlElement) return ['element', value.name, value.ns, [...value.attributes], tidy(value.children)]
-  if (value instanceof Stanza) return ['stanza', tidy({ ...value })]
+  if (value instanceof Stanza) return ['stanza', Object.entries(value).map(([key, item]) => [key, tidy(item)])]
+  if (value instanceof Jid) return `jid ${value.toString()}`
   // JSON has no negative zero.
   if (typeof value === 'number') return value + 0
   if (typeof value !== 'object' || value === null) return value
-  if (value.constructor?.name === 'Jid') return `jid ${String(value)}`
-  return Object.entries(value).filter(([, item]) => item !== undefined).map(([key, item]) => [key, tidy(item)]).toSorted(([one], [other]) => (one! < other! ? -1 : 1))
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined)
+  return entries.map(([key, item]): [string, unknown] => [key, tidy(item)]).toSorted(([one], [other]) => (one < other ? -1 : 1))
 }
 
 for (const [at, kind] of Object.keys(samples).entries()) {

@@ -6,21 +6,21 @@
  * such letter ignores the message; a hot form never changes its fields: what must carry more gets a new letter. In JSON,
  * fields that a reader does not know are there and nobody looks at them.
  *
- *     D deliver           conn, wire            A client-answered   mark, conn, wire
+ *     D deliver           conn, wire            A client-answered   conn, mark, wire
  *     P deliver-presence  conn, wire            p the same with the wire of the last one: an account's next session
- *     W deliver-broadcast  head, tail, number of connections, conn*, number of addresses, address*
- *     C client-stanza     mark, conn, stanza    S component-stanza  conn, stanza
- *     N client-nonza      mark, conn, element   R route             mark, stanza
- *     B broadcast         mark, number of targets, targets, stanza
+ *     W deliver-broadcast head, tail, connections, lengths of addresses, addresses; each list its number first
+ *     C client-stanza     conn, mark, stanza    S component-stanza  conn, stanza
+ *     N client-nonza      conn, mark, element   R route             mark, stanza
+ *     B broadcast         mark, targets, stanza
  *
- * `mark` is twice `seq` (0 when absent), plus one when `isAgain`.
+ * `mark` is 0 without `seq`, 1 when `seq` is one more than that of the last mark, and else in full: 2 + 2 × `seq` (0 when
+ * absent), plus one when `isAgain`.
  *
  * What the core gets is kept (stanzas, answers), so it is copied out of the text that it came in. A delivered wire string is
  * not: it is a slice that keeps up to 64 KiB alive, for an edge writes it and forgets it; copying would be a fifth of the
  * crossing. Whoever keeps it for longer than a turn copies it (`flatCopy`).
  */
-import type { Jid } from '@rollcall/jid'
-import { literal, varint } from '@rollcall/ports'
+import { literal, varint, varints } from '@rollcall/ports'
 import type { BusCodec, BusDecoder, BusEncoder, WireReader } from '@rollcall/ports'
 import { XmlElement } from '@rollcall/xml'
 import type { XmlNode } from '@rollcall/xml'
@@ -39,6 +39,7 @@ const LETTER = {
 class Encoder implements BusEncoder<ServerMessage> {
   readonly #tables = new WriterTables()
   #wire = ''
+  #seq = 0
 
   message(message: ServerMessage): string {
     switch (message.kind) {
@@ -49,15 +50,15 @@ class Encoder implements BusEncoder<ServerMessage> {
       case 'deliver-broadcast':
         return 'W' + sharedText(message)
       case 'client-stanza':
-        return 'C' + markOf(message) + varint(message.conn) + writeStanza(message.stanza, this.#tables)
+        return 'C' + varint(message.conn) + this.#mark(message) + writeStanza(message.stanza, this.#tables)
       case 'route':
-        return 'R' + markOf(message) + writeStanza(message.stanza, this.#tables)
+        return 'R' + this.#mark(message) + writeStanza(message.stanza, this.#tables)
       case 'broadcast':
-        return 'B' + markOf(message) + this.#targets(message.targets) + writeStanza(message.stanza, this.#tables)
+        return 'B' + this.#mark(message) + this.#tables.jids.writeAll(message.targets) + writeStanza(message.stanza, this.#tables)
       case 'client-answered':
-        return 'A' + markOf(message) + varint(message.conn) + message.wire
+        return 'A' + varint(message.conn) + this.#mark(message) + message.wire
       case 'client-nonza':
-        return 'N' + markOf(message) + varint(message.conn) + this.#element(message.element)
+        return 'N' + varint(message.conn) + this.#mark(message) + this.#element(message.element)
       case 'component-stanza':
         return 'S' + varint(message.conn) + writeStanza(message.stanza, this.#tables)
       default:
@@ -69,10 +70,17 @@ class Encoder implements BusEncoder<ServerMessage> {
     return toTaggedJson(value)
   }
 
-  #targets(targets: readonly Jid[]): string {
-    let text = varint(targets.length)
-    for (const target of targets) text += this.#tables.jids.write(target)
-    return text
+  #mark({ seq = 0, isAgain }: Confirmed): string {
+    if (isAgain === undefined) {
+      if (seq === 0) return varint(0)
+      if (seq === this.#seq + 1) {
+        this.#seq = seq
+        return varint(1)
+      }
+    }
+    const mark = varint(2 + 2 * seq + (isAgain === true ? 1 : 0))
+    this.#seq = seq
+    return mark
   }
 
   /** Name, number of attributes, attributes, number of children, children: each with what it is, 0 text or 1 element. */
@@ -86,35 +94,29 @@ class Encoder implements BusEncoder<ServerMessage> {
 }
 
 function sharedText({ head, tail, conns, addresses }: DeliverBroadcast): string {
-  let text = literal(head) + literal(tail) + varint(conns.length)
-  for (const conn of conns) text += varint(conn)
-  text += varint(addresses.length)
-  for (const address of addresses) text += literal(address)
-  return text
+  const lengths = addresses.map(address => address.length)
+  return varint(head.length) + head + varint(tail.length) + tail
+    + varint(conns.length) + varints(conns) + varint(lengths.length) + varints(lengths) + addresses.join('')
 }
 
 function readShared(reader: WireReader): DeliverBroadcast {
-  const head = reader.literal()
-  const tail = reader.literal()
-  const conns: number[] = []
-  for (let left = reader.varint(); left > 0; left--) conns.push(reader.varint())
-  const addresses: string[] = []
-  for (let left = reader.varint(); left > 0; left--) addresses.push(reader.literal())
-  return { kind: 'deliver-broadcast', head, tail, conns, addresses }
-}
-
-function markOf({ seq = 0, isAgain }: Confirmed): string {
-  return varint(isAgain ? seq * 2 + 1 : seq * 2)
+  const head = reader.take(reader.varint())
+  const tail = reader.take(reader.varint())
+  const conns = reader.varints(reader.varint())
+  const lengths = reader.varints(reader.varint())
+  return { kind: 'deliver-broadcast', head, tail, conns, addresses: lengths.map(length => reader.take(length)) }
 }
 
 class Decoder implements BusDecoder<ServerMessage> {
   readonly #tables = new ReaderTables()
   #wire = ''
+  #lastSeq = 0
   /** Of the message that is being read. */
   #seq: number | undefined
   #isAgain: true | undefined
 
   message(reader: WireReader): ServerMessage | undefined {
+    let conn: number
     switch (reader.code()) {
       case LETTER.deliver:
         return { kind: 'deliver', conn: reader.varint(), wire: reader.rest() }
@@ -127,8 +129,9 @@ class Decoder implements BusDecoder<ServerMessage> {
       case LETTER.json:
         return fromTaggedJson(reader.rest()) as ServerMessage
       case LETTER.client:
+        conn = reader.varint()
         this.#readMark(reader)
-        return { kind: 'client-stanza', conn: reader.varint(), stanza: readStanza(reader, this.#tables), seq: this.#seq, isAgain: this.#isAgain }
+        return { kind: 'client-stanza', conn, stanza: readStanza(reader, this.#tables), seq: this.#seq, isAgain: this.#isAgain }
       case LETTER.route:
         this.#readMark(reader)
         return { kind: 'route', stanza: readStanza(reader, this.#tables), seq: this.#seq, isAgain: this.#isAgain }
@@ -136,11 +139,13 @@ class Decoder implements BusDecoder<ServerMessage> {
         this.#readMark(reader)
         return this.#broadcast(reader)
       case LETTER.answered:
+        conn = reader.varint()
         this.#readMark(reader)
-        return { kind: 'client-answered', conn: reader.varint(), wire: reader.keptRest(PINNED_CHARS_MAX), seq: this.#seq, isAgain: this.#isAgain }
+        return { kind: 'client-answered', conn, wire: reader.keptRest(PINNED_CHARS_MAX), seq: this.#seq, isAgain: this.#isAgain }
       case LETTER.nonza:
+        conn = reader.varint()
         this.#readMark(reader)
-        return { kind: 'client-nonza', conn: reader.varint(), element: this.#element(reader), seq: this.#seq, isAgain: this.#isAgain }
+        return { kind: 'client-nonza', conn, element: this.#element(reader), seq: this.#seq, isAgain: this.#isAgain }
       case LETTER.component:
         return { kind: 'component-stanza', conn: reader.varint(), stanza: readStanza(reader, this.#tables) }
       default:
@@ -154,17 +159,23 @@ class Decoder implements BusDecoder<ServerMessage> {
 
   #readMark(reader: WireReader): void {
     const mark = reader.varint()
-    this.#seq = mark < 2 ? undefined : Math.floor(mark / 2)
+    this.#isAgain = undefined
+    if (mark === 0) {
+      this.#seq = undefined
+      return
+    }
+    if (mark === 1) {
+      this.#seq = ++this.#lastSeq
+      return
+    }
+    this.#lastSeq = Math.floor(mark / 2) - 1
+    this.#seq = this.#lastSeq === 0 ? undefined : this.#lastSeq
     this.#isAgain = mark % 2 === 1 ? true : undefined
   }
 
   #broadcast(reader: WireReader): ServerMessage {
-    const targets: Jid[] = []
-    for (let left = reader.varint(); left > 0; left--) {
-      const target = this.#tables.jids.read(reader)
-      // One that this version refuses has no account here.
-      if (target !== undefined) targets.push(target)
-    }
+    // One that this version refuses has no account here.
+    const targets = this.#tables.jids.readAll(reader)
     return { kind: 'broadcast', stanza: readStanza(reader, this.#tables), targets, seq: this.#seq, isAgain: this.#isAgain }
   }
 

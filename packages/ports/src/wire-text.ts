@@ -5,6 +5,7 @@
  * needed. Numbers are base 128, low digit first, the high bit on all digits but the last: the lengths of nearly all pieces
  * are one or two characters, which V8 makes from a table without allocating.
  */
+import { latin1 } from '@rollcall/xml'
 
 const TABLE_SIZE = 16_384
 const table: string[] = new Array<string>(TABLE_SIZE).fill('')
@@ -21,10 +22,34 @@ export function varint(value: number): string {
 }
 
 function digits(value: number): string {
+  if (value >= TABLE_SIZE && value < 0x20_0000) {
+    return String.fromCharCode(128 | (value & 127)) + String.fromCharCode(128 | ((value >> 7) & 127)) + String.fromCharCode(value >> 14)
+  }
   let text = ''
   let rest = value
   for (; rest >= 128; rest = Math.floor(rest / 128)) text += String.fromCharCode(128 | (rest % 128))
   return text + String.fromCharCode(rest)
+}
+
+/** A number may take eight bytes. */
+const DIGITS_MAX = 8
+let scratch = new Uint8Array(1024 * DIGITS_MAX)
+
+/**
+ * Many numbers as wire text, without their count; throws as `varint`. Written as bytes: a string that grows by a character
+ * or two at a time is a tree with a leaf for each, and a turn's worth of those keeps the collector busy.
+ */
+export function varints(values: readonly number[]): string {
+  if (scratch.length < values.length * DIGITS_MAX) scratch = new Uint8Array(values.length * DIGITS_MAX * 2)
+  let at = 0
+  for (const value of values) {
+    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`no wire number: ${value}`)
+    let rest = value
+    for (; rest >= 0x4000_0000; rest = Math.floor(rest / 128)) scratch[at++] = 128 | (rest % 128)
+    for (; rest >= 128; rest >>>= 7) scratch[at++] = 128 | (rest & 127)
+    scratch[at++] = rest
+  }
+  return latin1(scratch, 0, at)
 }
 
 /** Text as a piece of wire text, its length first; anything beyond latin1 travels as JSON escapes. */
@@ -75,6 +100,14 @@ export class WireReader {
   varint(): number {
     const first = this.code()
     return first < 128 ? first : this.#longVarint(first)
+  }
+
+  /** So many numbers, as `varints` wrote them. */
+  varints(count: number): number[] {
+    if (count > this.end - this.at) throw new RangeError('wire text ends early')
+    const values: number[] = []
+    for (let left = count; left > 0; left--) values.push(this.varint())
+    return values
   }
 
   #longVarint(first: number): number {
