@@ -68,7 +68,7 @@ describe('slixmpp: what hosts and accounts tell', () => {
   })
 })
 
-describe('slixmpp: offline messages, carbons, blocking', () => {
+describe('slixmpp: offline messages, carbons, blocking, avatars', () => {
   const scenario = scenarioRunner(useServer({ accounts }), accounts)
 
   it('messages wait for those who are away, in order, with their time (XEP-0160, XEP-0203)', async () => {
@@ -96,5 +96,10 @@ describe('slixmpp: offline messages, carbons, blocking', () => {
       pushed: [jid('juliet')], listed: [jid('juliet')], toBlocker: unavailable, iqToBlocker: unavailable, fromBlocker: 'cancel not-acceptable',
       hasBlockedElement: true, back: 'dnd', leaked: [], empty: 0,
     })
+  })
+
+  it('avatars are the same for new and old clients (XEP-0084, XEP-0153, XEP-0398)', async () => {
+    const { name, ...facts } = await scenario('features.avatars') as Readonly<Record<string, string>>
+    assert.deepEqual(facts, { inPresence: name, inCard: 'lily', atNode: 'rose' })
   })
 })

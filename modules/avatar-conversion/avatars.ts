@@ -26,8 +26,6 @@ export type Avatar = {
 
 export interface AvatarState {
   avatar: Avatar | undefined
-  /** Publications that are being looked at, one after the other. */
-  work: Promise<void>
 }
 
 export interface AvatarPorts {
@@ -54,12 +52,17 @@ export class Avatars {
     this.#ports = ports
   }
 
-  /** The account published what it says of its avatar (§3.1). */
-  noticed(account: Account, metadata: XmlElement | undefined): void {
-    const state = this.#ports.stateOf(account)
-    state.work = state.work.then(() => this.#take(account, state, metadata)).catch((error: unknown) => {
-      this.#ports.log.error('avatar-not-noticed', { account: account.jid.toString(), error })
-    })
+  /** The account published what it says of its avatar (§3.1); one publication at a time. Never rejects. */
+  async noticed(account: Account, metadata: XmlElement | undefined): Promise<void> {
+    const owner = account.jid.toString()
+    try {
+      const avatar = metadata === undefined ? undefined : await this.#avatarIn(account, metadata)
+      this.#ports.stateOf(account).avatar = avatar
+      if (avatar === undefined) await this.#ports.store.delete(owner)
+      else await this.#ports.store.set(owner, avatar)
+    } catch (error) {
+      this.#ports.log.error('avatar-not-noticed', { account: owner, error })
+    }
   }
 
   /** The card as that reader may see it. */
@@ -74,11 +77,9 @@ export class Avatars {
   async published(account: Account, card: XmlElement): Promise<void> {
     const photo = photoIn(card)
     if (photo === undefined) return
-    const state = this.#ports.stateOf(account)
-    await state.work
     const hash = this.#hash(photo.image)
     // A client that changes something else sends the photo along that it was shown.
-    if (hash === state.avatar?.hash) return
+    if (hash === this.#ports.stateOf(account).avatar?.hash) return
     try {
       await this.#publish(account, hash, photo)
     } catch (error) {
@@ -86,14 +87,6 @@ export class Avatars {
       if (!(error instanceof StanzaError)) throw error
       this.#ports.log.debug('avatar-not-published', { account: account.jid.toString(), error })
     }
-    await state.work
-  }
-
-  async #take(account: Account, state: AvatarState, metadata: XmlElement | undefined): Promise<void> {
-    const owner = account.jid.toString()
-    state.avatar = metadata === undefined ? undefined : await this.#avatarIn(account, metadata)
-    if (state.avatar === undefined) await this.#ports.store.delete(owner)
-    else await this.#ports.store.set(owner, state.avatar)
   }
 
   /** The one whose image is at the data node, and is what its name says. */

@@ -24,7 +24,7 @@ export default defineModule({
     const slot = accountSlot<AvatarState>({
       slotName: 'avatar',
       version: 1,
-      load: async (account) => ({ avatar: await stores.avatars.get(account.toString()), work: Promise.resolve() }),
+      load: async (account) => ({ avatar: await stores.avatars.get(account.toString()) }),
     })
     const avatars = new Avatars({ ...ports, store: stores.avatars, stateOf: (account) => account.get(slot) })
     pep.onPublished(NS_AVATAR_METADATA, (account, _node, item) => avatars.noticed(account, item.payload))

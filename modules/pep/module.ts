@@ -98,10 +98,10 @@ export default defineModule({
     const handlers = new Map<string, PublishedHandler[]>()
     const service = new PepService({
       ...ports, repository, notifier, directory, now, limits: config, stateOf,
-      published: (account, node, item) => {
+      published: async (account, node, item) => {
         publications.add(1)
         const payload = item.payload === '' ? undefined : parseElement(item.payload, '')
-        for (const handler of handlers.get(node) ?? []) handler(account, node, { id: item.id, payload })
+        for (const handler of handlers.get(node) ?? []) await handler(account, node, { id: item.id, payload })
       },
     })
     provide(Pep, pepPort(service, repository, stateOf, handlers))

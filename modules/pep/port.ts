@@ -13,7 +13,8 @@ export interface PepItem {
   readonly payload: XmlElement | undefined
 }
 
-export type PublishedHandler = (account: Account, node: string, item: PepItem) => void
+/** The publication is answered when the promise has settled; it must not reject, nor wait for another publication. */
+export type PublishedHandler = (account: Account, node: string, item: PepItem) => void | Promise<void>
 
 export interface Pep {
   /**

@@ -41,7 +41,7 @@ export interface ServicePorts {
   readonly limits: PepLimits
   readonly stateOf: (account: Account) => AccountNodes
   /** After an item was published and told. */
-  readonly published: (account: Account, node: string, item: Item) => void
+  readonly published: (account: Account, node: string, item: Item) => Promise<void>
 }
 
 /** What is asked to be published. */
@@ -88,7 +88,7 @@ export class PepService {
       if (retracted.length > 0) this.#ports.notifier.tell(account, state, node, retractedEvent(node.name, retracted))
       this.#ports.notifier.tell(account, state, node, publishedEvent(node.name, node.config, item))
       await this.#dropLost(account, state, node)
-      if (item !== undefined) this.#ports.published(account, node.name, item)
+      if (item !== undefined) await this.#ports.published(account, node.name, item)
       return item === undefined ? undefined : id
     })
   }

@@ -1,10 +1,10 @@
-"""Offline messages, carbons, blocking."""
+"""Offline messages, carbons, blocking, avatars."""
 
 import datetime
 
 from slixmpp.stanza import Iq, Message, Presence
 
-from support import error_in, error_of
+from support import WAIT_SECONDS, error_in, error_of
 
 
 async def offline(server):
@@ -124,4 +124,25 @@ async def blocking(server):
     await romeo.expect_message(lambda found: found['body'] == 'unblocked')
     facts['leaked'] = [body for body in romeo.left(Message) if body == 'blocked']
     facts['empty'] = len((await romeo['xep_0191'].get_blocked())['blocklist']['items'])
+    return facts
+
+
+async def avatars(server):
+    """Who publishes an avatar at a node has it in the card and in presence, and the other way round (XEP-0398)."""
+    romeo = await server.online('romeo', 'orchard', plugins=('xep_0054', 'xep_0084'))
+    juliet = await server.online('juliet', 'balcony', plugins=('xep_0054', 'xep_0084'))
+    image = b'lily'
+    name = juliet['xep_0084'].generate_id(image)
+    await juliet['xep_0084'].publish_avatar(image, timeout=WAIT_SECONDS)
+    info = {'id': name, 'type': 'image/png', 'bytes': len(image)}
+    await juliet['xep_0084'].publish_avatar_metadata([info], timeout=WAIT_SECONDS)
+    juliet.send_presence(pstatus='with a face')
+    seen = await romeo.expect_presence(lambda found: found['from'] == juliet.boundjid and found['status'] == 'with a face')
+    card = (await romeo['xep_0054'].get_vcard(juliet.boundjid.bare, timeout=WAIT_SECONDS))['vcard_temp']
+    facts = {'name': name, 'inPresence': seen.xml.findtext('*/{vcard-temp:x:update}photo'), 'inCard': card['PHOTO']['BINVAL'].decode()}
+    other = b'rose'
+    card['PHOTO']['BINVAL'] = other
+    await juliet['xep_0054'].publish_vcard(card, timeout=WAIT_SECONDS)
+    answer = await romeo['xep_0084'].retrieve_avatar(juliet.boundjid.bare, romeo['xep_0084'].generate_id(other), timeout=WAIT_SECONDS)
+    facts['atNode'] = answer['pubsub']['items']['item']['avatar_data']['value'].decode()
     return facts
