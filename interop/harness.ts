@@ -7,9 +7,9 @@
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { after, afterEach, before } from 'node:test'
@@ -236,18 +236,25 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
+/** Below those that systems give to whoever connects: another program's connection must not take one while the server is down. */
+const PORTS_FROM = 12_000
+const PORTS_TO = 32_000
+const PORT_ATTEMPTS_MAX = 100
+
 async function freePorts(): Promise<Ports> {
-  const [client = 0, clientTls = 0, component = 0, http = 0, admin = 0] = await Promise.all(Array.from({ length: 5 }, freePort))
+  const chosen = new Set<number>()
+  for (let attempt = 0; attempt < PORT_ATTEMPTS_MAX && chosen.size < 5; attempt++) {
+    const port = PORTS_FROM + randomInt(PORTS_TO - PORTS_FROM)
+    if (await isFree(port)) chosen.add(port)
+  }
+  const [client = 0, clientTls = 0, component = 0, http = 0, admin = 0] = chosen
   return { client, clientTls, component, http, admin }
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo
-      probe.close(() => resolve(port))
-    })
+    probe.once('error', () => resolve(false))
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
   })
 }

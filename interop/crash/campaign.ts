@@ -149,11 +149,14 @@ export class Campaign {
     const burstRandom = new SeededRandom(seed + 5)
     const burst = () => { for (let left = BURST; left > 0; left--) this.sendOne(burstRandom, 100) }
     const slowDisk = (ms: number) => writeFileSync(DISK_FILE, String(ms))
-    await Promise.all([
-      troubleServer({ server: this.#server, seed: seed + 2, untilMs: until, counts: this.chaos, burst, slowDisk }),
-      troubleDevices(this.devices, seed + 3, until),
-    ])
-    isOver.now = true
+    try {
+      await Promise.all([
+        troubleServer({ server: this.#server, seed: seed + 2, untilMs: until, counts: this.chaos, burst, slowDisk }),
+        troubleDevices(this.devices, seed + 3, until),
+      ])
+    } finally {
+      isOver.now = true
+    }
     await traffic
     await this.calm()
     await this.#checkPresence(new SeededRandom(seed + 4))
@@ -197,10 +200,7 @@ export class Campaign {
 
   /** Has everybody say goodbye. */
   dismiss(): void {
-    for (const device of this.devices) {
-      device.leave()
-      device.clear()
-    }
+    for (const device of this.devices) device.retire()
   }
 
   /**

@@ -97,6 +97,7 @@ export class Device {
   /** What its presence says. */
   status = ''
   cuts = 0
+  #isRetired = false
   #isAnswering = true
   #owesAnswer = false
   readonly #address: DeviceAddress
@@ -135,6 +136,7 @@ export class Device {
 
   /** Comes, and stays: it connects again whenever the connection is lost. */
   come(): void {
+    if (this.#isRetired) return
     this.isWanted = true
     this.#connect()
   }
@@ -171,6 +173,13 @@ export class Device {
     this.#swallowed.push(wire)
     if (this.#swallowed.length > SWALLOWED_MAX) this.#swallowed.shift()?.destroy()
     this.#lost()
+  }
+
+  /** Leaves for good, whatever is still planned for it. */
+  retire(): void {
+    this.#isRetired = true
+    this.leave()
+    this.clear()
   }
 
   /** Ends what the network swallowed. */
