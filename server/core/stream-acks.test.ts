@@ -320,6 +320,8 @@ describe('XEP-0198: bounds', () => {
     romeo.send(message('one'))
     await host.advance(100)
     juliet.send(`<a ${NS} h='1'/>`)
+    // That it said something before it was asked does not count.
+    juliet.send('<presence/>')
     await host.settle()
     romeo.send(message('two'))
     await host.advance(19_000)

@@ -257,6 +257,8 @@ export class StreamManagement implements StreamRules<LocalSession> {
       const { session, queue } = stream
       if (session.isEnded || stream.isDetached || queue.length === 0 || stream.requestedAtMs !== undefined) continue
       stream.requestedAtMs = now
+      // What came before says nothing of now.
+      stream.isHeard = false
       stream.requestedAtCount = queue.sent
       this.#waiting.add(stream)
       session.sendNonza(REQUEST)
