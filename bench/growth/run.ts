@@ -72,7 +72,7 @@ logins: { perSecond: 400 }
 async function measure(at: number, one: Case): Promise<Point> {
   const folder = makeFolder('growth')
   const data = join(folder, 'data')
-  const config = writeConfig(folder, 'modules: { archive: { enabled: false } }')
+  const config = writeConfig(folder, 'modules: { archive: { enabled: false } }\nlimits: { connectionsPerAddressMax: 100000, connectsPerMinuteMax: 1000000 }')
   const profile = join(folder, 'growth.yaml')
   const silent = join(folder, 'silent.yaml')
   writeFileSync(profile, profileText(one, false))

@@ -8,6 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Short, so that a process out of quota waits a little and often; longer than the slices (5 ms) in which the kernel deals quota out. */
 const PERIOD_US = 20_000
+/** Twenty times the usual: a group competes as one process would, and other work on the machine is not to be the limit. */
+const WEIGHT = 2_000
+const SHARES = 20_480
 
 export interface CpuLimit {
   /** Times that the process had to wait for quota. */
@@ -23,8 +26,11 @@ export function limitCpu(name: string, pid: number, cores: number): CpuLimit | u
   const quotaUs = Math.round(cores * PERIOD_US)
   try {
     mkdirSync(group, { recursive: true })
-    if (isVersion2) writeFileSync(join(group, 'cpu.max'), `${quotaUs} ${PERIOD_US}`)
-    else {
+    if (isVersion2) {
+      writeFileSync(join(group, 'cpu.max'), `${quotaUs} ${PERIOD_US}`)
+      writeFileSync(join(group, 'cpu.weight'), String(WEIGHT))
+    } else {
+      writeFileSync(join(group, 'cpu.shares'), String(SHARES))
       writeFileSync(join(group, 'cpu.cfs_period_us'), String(PERIOD_US))
       writeFileSync(join(group, 'cpu.cfs_quota_us'), String(quotaUs))
     }
