@@ -93,12 +93,12 @@ export class RemoteStorage implements StorageBackend {
     return this.#facts.isSearchable
   }
 
-  /** Waits for the serving process; rejects with `StorageError('io')` when it does not come. */
   /** Operations that wait for the process that keeps the storage. */
   get queuedOps(): number {
     return this.#queuedOps
   }
 
+  /** Waits for the serving process; rejects with `StorageError('io')` when it does not come. */
   async open(): Promise<void> {
     if (this.#bus) throw new StorageError('conflict', 'storage is open already')
     const { memberId, bootId, directory, clock, log } = this.#options

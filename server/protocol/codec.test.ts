@@ -95,7 +95,7 @@ const samples: Samples = {
   'close-stream': { conn, condition: text, text: maybe(text), detail: maybe(wire) },
   'host-info-changed': {},
   route: { stanza, ...confirmed },
-  'presence-states': { to: jid as fc.Arbitrary<Jid>, probe: text, states: fc.array(stanza, { maxLength: 3 }), contactCount: count, ...confirmed },
+  'presence-states': { to: jid, probe: text, states: fc.array(stanza, { maxLength: 3 }), contactCount: count, ...confirmed },
   broadcast: { stanza, targets: fc.array(jid, { maxLength: 60 }), ...confirmed },
   safe: { seq: count },
   'map-change': { epoch: count, members: fc.array(member), owners: fc.array(fc.nat(3)), gone: fc.array(member) },
