@@ -2,6 +2,7 @@
  * Composition: the only file that names modules and backends, and the only one that makes the real ports.
  */
 import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { defineModule } from '@rollcall/module-api'
 import type { AnyModule, ServerControl } from '@rollcall/module-api'
 import type { Jid } from '@rollcall/jid'
@@ -9,7 +10,10 @@ import { WebPushSender } from '@rollcall/ports'
 import type { Clock, Json, Metrics, StorageBackend, WriteOp } from '@rollcall/ports'
 import { chatRoutes } from '../apps/chat/routes.ts'
 import { createLocalBus } from '../backends/bus-local/index.ts'
+import { createSocketBus } from '../backends/bus-socket/index.ts'
+import type { PeerEvent, SocketBus } from '../backends/bus-socket/index.ts'
 import { MemoryStorage } from '../backends/storage-memory/index.ts'
+import { RemoteStorage, serveStorage } from '../backends/storage-remote/index.ts'
 import { SqliteStorage } from '../backends/storage-sqlite/index.ts'
 import { createWebPushSender } from '../backends/web-push/index.ts'
 import { waitingData } from '../modules/archive/user-data.ts'
@@ -25,13 +29,16 @@ import type { Core } from './core/core.ts'
 import type { OfflineServer } from './cli/index.ts'
 import { demoAccounts, ensureDemo } from './demo.ts'
 import { modules } from './modules.generated.ts'
+import { serverCodec } from './protocol/codec.ts'
 import type { ServerMessage } from './protocol/messages.ts'
+import { HostSecrets } from './core/auth/index.ts'
 import { nodeCrypto } from './runtime/crypto.ts'
 import { nodeHasher } from './runtime/hasher.ts'
 import { createLog, createMetrics, MemberLoad, realClock, realRandom, serverSignals, TurnLoad } from './runtime/index.ts'
 import type { RuntimeLog, RuntimeMetrics } from './runtime/index.ts'
 import { createServer } from './server.ts'
-import type { Server } from './server.ts'
+import type { Cluster, Server } from './server.ts'
+import type { Seat } from './workers/messages.ts'
 
 export { modules }
 
@@ -70,9 +77,12 @@ export interface Runtime {
   readonly load: MemberLoad
 }
 
-export function makeRuntime(config: ServerConfig): Runtime {
+/** `member`: which of several this is. */
+export function makeRuntime(config: ServerConfig, member?: string): Runtime {
   const isPretty = config.log.format === 'text' ? true : config.log.format === 'json' ? false : undefined
-  const log = createLog({ level: config.log.level, ...(isPretty === undefined ? {} : { isPretty }) })
+  const log = createLog({
+    level: config.log.level, ...(isPretty === undefined ? {} : { isPretty }), ...(member === undefined ? {} : { fields: { member } }),
+  })
   return runtimeOf(config, log, createMetrics())
 }
 
@@ -101,23 +111,104 @@ export async function startServer(config: ServerConfig, runtime: Runtime, contro
   try {
     const server = await buildServer(config, runtime, storage, control)
     if (config.isDemo) await ensureDemo(storage, clock, config.core.hosts[0] ?? 'localhost', rosterOps(clock))
-    const { load } = runtime
     const queuedOperations = () => (storage instanceof SqliteStorage ? storage.queuedOps : 0)
-    const signals = serverSignals(config.pressure, { clock, turns: load, queuedBytes: () => server.edge.queuedBytes, queuedOperations })
-    for (const signal of signals) load.watch(signal)
-    load.start()
-    await server.start()
-    return running(server, storage, runtime)
+    return await startMember(server, config, runtime, storage, queuedOperations)
   } catch (error) {
     await storage.close()
     throw error
   }
 }
 
-function buildServer(config: ServerConfig, runtime: Runtime, storage: StorageBackend, control: ServerControl): Promise<Server> {
+async function startMember(
+  server: Server, config: ServerConfig, runtime: Runtime, storage: StorageBackend, queuedOperations: () => number,
+): Promise<RunningServer> {
+  const { clock, load } = runtime
+  const signals = serverSignals(config.pressure, { clock, turns: load, queuedBytes: () => server.edge.queuedBytes, queuedOperations })
+  for (const signal of signals) load.watch(signal)
+  load.start()
+  await server.start()
+  return running(server, storage, runtime)
+}
+
+// ---------------------------------------------------------------------------------------------- several workers (ADR 0012)
+
+/** The member that supervises the others. */
+export const SUPERVISOR = 'primary'
+
+/** What the processes of a server share. */
+export interface Workshop {
+  readonly storage: StorageBackend
+  readonly bus: SocketBus<ServerMessage>
+  close(): Promise<void>
+}
+
+/** Opens the storage and serves it to workers, which find it and each other in `directory`. */
+export async function openWorkshop(config: ServerConfig, runtime: Runtime, directory: string, onPeer: (event: PeerEvent) => void): Promise<Workshop> {
+  const { clock, log, metrics } = runtime
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
+  const storage = makeStorage(config.storage, clock, metrics)
+  await storage.open()
+  try {
+    // What exists once per host is made before two workers can make it at the same time.
+    const secrets = new HostSecrets(storage, nodeCrypto, config.auth.hosts)
+    for (const host of config.auth.hosts) await secrets.derive(host, 'made')
+    if (config.isDemo) await ensureDemo(storage, clock, config.core.hosts[0] ?? 'localhost', rosterOps(clock))
+    const bootId = realRandom().id()
+    const server = await serveStorage({ backend: storage, directory: storageFolder(directory), bootId, clock, log })
+    const bus = await createSocketBus({ memberId: SUPERVISOR, bootId, directory: busFolder(directory), codec: serverCodec, clock, log, metrics, onPeer })
+    return {
+      storage, bus,
+      async close() {
+        await bus.close()
+        await server.close()
+        await storage.close()
+      },
+    }
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+}
+
+/** A worker that is up, and its line to the others. */
+export interface RunningWorker extends RunningServer {
+  readonly bus: SocketBus<ServerMessage>
+}
+
+/** Takes the seat: connects to storage and the other members, and opens the listeners. It owns nothing yet. */
+export async function startWorker(
+  config: ServerConfig, runtime: Runtime, seat: Seat, control: ServerControl, onPeer: (event: PeerEvent) => void, answer: NonNullable<Cluster['answer']>,
+): Promise<RunningWorker> {
+  const { clock, log, metrics } = runtime
+  const { bootId, directory, memberId } = seat
+  const storage = new RemoteStorage({ memberId, bootId, directory: storageFolder(directory), clock, log, metrics })
+  await storage.open()
+  const bus = await createSocketBus({ memberId, bootId, directory: busFolder(directory), codec: serverCodec, clock, log, metrics, onPeer })
+  const server = await buildServer(config, runtime, storage, control, { bus, cluster: { coordinator: SUPERVISOR, answer } })
+  const started = await startMember(server, config, runtime, storage, () => storage.queuedOps)
+  return { ...started, bus }
+}
+
+function storageFolder(directory: string): string {
+  return join(directory, 'store')
+}
+
+function busFolder(directory: string): string {
+  return join(directory, 'bus')
+}
+
+// ----------------------------------------------------------------------------------------------
+
+interface Among {
+  readonly bus: SocketBus<ServerMessage>
+  readonly cluster: Cluster
+}
+
+function buildServer(config: ServerConfig, runtime: Runtime, storage: StorageBackend, control: ServerControl, among?: Among): Promise<Server> {
   const { log, clock, load, metrics } = runtime
-  const bus = createLocalBus({ clock, log, metrics }).member<ServerMessage>(MEMBER)
+  const bus = among?.bus ?? createLocalBus({ clock, log, metrics }).member<ServerMessage>(MEMBER)
   return createServer({
+    ...(among === undefined ? {} : { cluster: among.cluster }),
     edgeConfig: config.edge, coreConfig: config.core, authConfig: config.auth, software, modules: [...modules, webPushSender(clock)],
     routes: chatRoutes(() => chatSettings(config)),
     bus, storage, clock, random: realRandom(), crypto: nodeCrypto, hasher: nodeHasher, load, log, metrics, control,
@@ -182,7 +273,7 @@ type DataPorts = Omit<OperationsPorts, 'facts' | 'reload' | 'shutdown'>
 
 function dataPorts({ core, auth }: Pick<Server, 'core' | 'auth'>, storage: StorageBackend, clock: Clock, config: ServerConfig): DataPorts {
   return {
-    accounts: core.admin, auth, storage, clock, crypto: nodeCrypto, sections: userSections(core, storage, clock),
+    accounts: core.admin, live: core.accounts, auth, storage, clock, crypto: nodeCrypto, sections: userSections(core, storage, clock),
     authConfig: () => config.auth, rosterRows: rosterOps(clock),
   }
 }

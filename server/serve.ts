@@ -5,25 +5,24 @@
  * read the configuration again; a mistake in it changes nothing and is told.
  */
 import type { ServerControl } from '@rollcall/module-api'
-import { createControlServer, createOperations, isAnswering, openAdminListener } from './admin/index.ts'
-import type { AdminListener, ControlServer, OperationsPorts } from './admin/index.ts'
+import { createOperations, isAnswering } from './admin/index.ts'
 import { RollcallError } from './config/index.ts'
 import type { ServerConfig } from './config/index.ts'
+import { listenToSignals, openDoors } from './doors.ts'
+import type { Doors } from './doors.ts'
 import { makeRuntime, operationsPorts, software, startServer } from './main.ts'
 import type { RunningServer, Runtime } from './main.ts'
-import { endpointText } from './runtime/index.ts'
+import { coreCount, endpointText } from './runtime/index.ts'
 import type { Terminal } from './runtime/terminal.ts'
+import { serveWorkers } from './serve-workers.ts'
+import type { ServeOptions } from './serve-workers.ts'
 import { welcomeText } from './welcome.ts'
 
-export interface ServeOptions {
-  readonly config: ServerConfig
-  /** Reads the same configuration again; throws `ConfigError`. */
-  readonly reloadConfig: () => ServerConfig
-  readonly terminal: Terminal
-}
-
 /** Runs until the server has stopped; rejects when it cannot start, and then everything is closed again. */
-export async function serve({ config, reloadConfig, terminal }: ServeOptions): Promise<void> {
+export async function serve(options: ServeOptions): Promise<void> {
+  const { config, reloadConfig, terminal } = options
+  const count = config.workers === 0 ? coreCount() : config.workers
+  if (count > 1) return serveWorkers(options, count)
   if (await isAnswering(config.controlSocket)) throw new RollcallError('already-running', `a server runs on ${config.dataDir} already`)
   const runtime = makeRuntime(config)
   const { log, clock } = runtime
@@ -44,7 +43,7 @@ export async function serve({ config, reloadConfig, terminal }: ServeOptions): P
   const reasons = () => (isDraining ? ['the server is stopping'] : overloadReasons(runtime))
   let doors: Doors | undefined
   try {
-    doors = await openDoors(config, runtime, ports, reasons)
+    doors = await openDoors(config, runtime, createOperations(ports), { unreadyReasons: reasons, metrics: runtime.metrics })
     const unlisten = listenToSignals(terminal, runtime, stopping.resolve, reload)
     announce(config, server, doors, runtime)
     if (config.isDemo || terminal.isErrorTerminal) terminal.err(welcomeText(config, server.server.edge.listeners))
@@ -63,25 +62,6 @@ function overloadReasons({ load }: Runtime): string[] {
   return load.pressure() === 'refuse' ? [`the server is overloaded: ${load.reasons()}`] : []
 }
 
-interface Doors {
-  readonly control: ControlServer
-  readonly admin: AdminListener | undefined
-  close(): Promise<void>
-}
-
-async function openDoors(config: ServerConfig, { log, metrics }: Runtime, ports: OperationsPorts, unreadyReasons: () => readonly string[]): Promise<Doors> {
-  const control = await createControlServer({ path: config.controlSocket, operations: createOperations(ports), log })
-  try {
-    const { isEnabled, address, port } = config.admin
-    const admin = isEnabled ? await openAdminListener(address, port, { unreadyReasons, metrics }) : undefined
-    // The admin listener closes last, so that a server that stops is seen to be unready and not to be gone.
-    return { control, admin, close: async () => void (await Promise.all([control.close(), admin?.close()])) }
-  } catch (error) {
-    await control.close()
-    throw error
-  }
-}
-
 function factsOf({ server }: RunningServer, config: ServerConfig, { pid, memoryBytes }: Terminal) {
   return {
     version: software.version, pid, hosts: config.core.hosts, sessionCount: server.core.sessionCount, memoryBytes: memoryBytes(),
@@ -91,17 +71,6 @@ function factsOf({ server }: RunningServer, config: ServerConfig, { pid, memoryB
 
 function listenersOf(server: RunningServer['server']): string[] {
   return server.edge.listeners.map(({ kind, address, port }) => `${kind} ${endpointText(address, port)}`)
-}
-
-function listenToSignals(terminal: Terminal, { log }: Runtime, stop: (why: string) => void, reload: () => Promise<void>): () => void {
-  const unlistenStop = terminal.onSignal(['SIGINT', 'SIGTERM'], stop)
-  const unlistenReload = terminal.onSignal(['SIGHUP'], () => {
-    reload().catch((error: unknown) => log.error('reload-failed', { error }))
-  })
-  return () => {
-    unlistenStop()
-    unlistenReload()
-  }
 }
 
 function announce(config: ServerConfig, { server }: RunningServer, { admin }: Doors, { log }: Runtime): void {

@@ -14,10 +14,20 @@ export interface ServerStatus {
   readonly hosts: readonly string[]
   readonly sessionCount: number
   readonly accountCount: number
-  /** Resident memory of the process. */
+  /** Resident memory of all processes. */
   readonly memoryBytes: number
   /** `client 127.0.0.1:5222`. */
   readonly listeners: readonly string[]
+  /** Where there are several. */
+  readonly workers?: readonly WorkerStatus[]
+}
+
+/** One process of several. */
+export interface WorkerStatus {
+  readonly name: string
+  readonly pid: number
+  readonly sessionCount: number
+  readonly memoryBytes: number
 }
 
 /** One account to make; contacts are bare JIDs, mutual. */

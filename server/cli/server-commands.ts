@@ -17,8 +17,11 @@ export function addServerCommands(program: Command, ports: CliPorts): void {
   const command = (usage: string, description: string) => describeServer(program.command(usage).description(description))
 
   command('start', 'run the server until it is stopped (SIGTERM, SIGINT or `rollcall stop`)')
-    .addHelpText('after', examples('rollcall start', 'rollcall start --config /etc/rollcall/rollcall.yaml --data /var/lib/rollcall'))
-    .action((options: ServerOptions) => ports.serve(readConfig(ports, options), () => readConfig(ports, options)))
+    .option('-w, --workers <count>', 'processes that share the work behind the same ports: a number, or auto for one per core')
+    .addHelpText('after', examples(
+      'rollcall start', 'rollcall start --workers auto', 'rollcall start --config /etc/rollcall/rollcall.yaml --data /var/lib/rollcall',
+    ))
+    .action((options: ServerOptions & { workers?: string }) => start(ports, options))
   command('status', 'tell how the server is; fails when it does not run')
     .option('--json', 'as JSON, for scripts')
     .addHelpText('after', examples('rollcall status', 'rollcall status --json'))
@@ -56,6 +59,19 @@ function addConfigCommands(program: Command, ports: CliPorts): void {
     .action(() => ports.terminal.out(exampleConfig(ports.modules)))
 }
 
+/** The number of workers on the command line stands above the one of the config file. */
+function start(ports: CliPorts, options: ServerOptions & { workers?: string }): Promise<void> {
+  const { workers } = options
+  if (workers !== undefined && workers !== 'auto' && !/^(?:[1-9]|[1-5]\d|6[0-4])$/.test(workers)) {
+    throw new RollcallError('usage', `--workers takes a number from 1 to 64, or auto, not '${workers}'`)
+  }
+  const read = () => {
+    const config = readConfig(ports, options)
+    return workers === undefined ? config : { ...config, workers: workers === 'auto' ? 0 : Number(workers) }
+  }
+  return ports.serve(read(), read)
+}
+
 async function status(ports: CliPorts, options: ServerOptions & { json?: boolean }): Promise<void> {
   const answer = await withRunning(readConfig(ports, options), (operations) => operations.status({}))
   await ports.terminal.out(options.json === true ? `${JSON.stringify(answer)}\n` : statusText(answer))
@@ -66,7 +82,7 @@ const SECONDS_PER_HOUR = 3600
 const SECONDS_PER_DAY = 86_400
 const MEBIBYTE = 1024 * 1024
 
-function statusText({ version, pid, uptimeSeconds, hosts, sessionCount, accountCount, memoryBytes, listeners }: ServerStatus): string {
+function statusText({ version, pid, uptimeSeconds, hosts, sessionCount, accountCount, memoryBytes, listeners, workers = [] }: ServerStatus): string {
   return [
     `version    ${version}`,
     `process    ${pid}, up ${uptimeText(uptimeSeconds)}`,
@@ -75,6 +91,7 @@ function statusText({ version, pid, uptimeSeconds, hosts, sessionCount, accountC
     `sessions   ${sessionCount}`,
     `accounts   ${accountCount}`,
     `memory     ${Math.round(memoryBytes / MEBIBYTE)} MiB`,
+    ...workers.map((one) => `worker     ${one.name}: process ${one.pid}, ${one.sessionCount} sessions, ${Math.round(one.memoryBytes / MEBIBYTE)} MiB`),
     '',
   ].join('\n')
 }

@@ -50,6 +50,8 @@ export interface ServerConfig {
   readonly pressure: PressureConfig
   readonly log: LogConfig
   readonly admin: AdminConfig
+  /** Processes that share the work; 0: one for each core. */
+  readonly workers: number
   /** Make the demo accounts and say so. */
   readonly isDemo: boolean
 }
@@ -97,6 +99,7 @@ export function toServerConfig(settings: Settings, { file, folder, dataDir: give
     pressure: settings.overload,
     log: settings.log,
     admin: { isEnabled: settings.admin.enabled, address: settings.admin.address, port: settings.admin.port },
+    workers: settings.workers,
     isDemo: settings.demo === 'auto' ? isTryOut : settings.demo === 'on',
   }
 }

@@ -2,6 +2,7 @@
 export * from './clock.ts'
 export * from './load.ts'
 export * from './pressure.ts'
+export * from './processes.ts'
 export * from './random.ts'
 export * from './log.ts'
 export * from './metrics.ts'

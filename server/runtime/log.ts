@@ -21,6 +21,8 @@ export interface LogOptions {
   readonly destination?: { write(line: string): void }
   /** Readable lines instead of JSON; by default when standard output is a terminal. */
   readonly isPretty?: boolean
+  /** In every line. */
+  readonly fields?: LogFields
 }
 
 export interface RuntimeLog extends Log {
@@ -52,7 +54,7 @@ export function createLog(options: LogOptions = {}): RuntimeLog {
     },
     stream,
   )
-  const log = wrap(logger, shared)
+  const log = wrap(options.fields === undefined ? logger : logger.child(options.fields), shared)
   return Object.defineProperties(log, {
     level: { get: () => LOG_LEVELS[shared.level]! },
     setLevel: { value: (level: LogLevel) => void (shared.level = LOG_LEVELS.indexOf(level)) },

@@ -6,6 +6,7 @@
  * contacts must be told.
  */
 import { parseJid } from '@rollcall/jid'
+import type { Jid } from '@rollcall/jid'
 import type { Bus, Clock, Log, MemberId, Timer } from '@rollcall/ports'
 import type { MapChange } from '../protocol/member-messages.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
@@ -37,6 +38,8 @@ export class Coordinator {
   readonly #ports: CoordinatorPorts
   readonly #live = new Set<MemberId>()
   readonly #ledger = new Map<MemberId, Map<string, string>>()
+  #mapped: readonly MemberId[] = []
+  #owners: readonly number[] = []
   #epoch = 0
   #gone: MemberId[] = []
   #isDue = false
@@ -48,6 +51,12 @@ export class Coordinator {
 
   get members(): readonly MemberId[] {
     return [...this.#live]
+  }
+
+  /** By the latest map; undefined before the first. */
+  ownerOf(account: Jid): MemberId | undefined {
+    const owner = this.#owners[shardOf(account)]
+    return owner === undefined ? undefined : this.#mapped[owner]
   }
 
   /** Sessions in the ledger. */
@@ -108,6 +117,8 @@ export class Coordinator {
     const members = [...this.#live]
     const message: MapChange = { kind: 'map-change', epoch: ++this.#epoch, members, owners: rendezvous(members), gone: this.#gone }
     this.#gone = []
+    this.#mapped = members
+    this.#owners = message.owners
     const waiting = new Set(members)
     const timer = clock.after(CHANGE_MS_MAX, () => {
       log.error('members-stuck', { epoch: message.epoch, members: [...waiting] })

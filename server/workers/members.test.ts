@@ -106,7 +106,8 @@ test('a core dies: its clients on other edges stay, keep their state, and nobody
   await phone.read(/<body>still there\?</)
   phone.send(say(julietName, 'always'))
   await juliet.read(/<body>always</)
-  const session = [...town.member(town.ownerOf(romeoName)).server.core.accounts.online()].find((one) => one.jid.localpart === romeoName)?.sessions.get('balcony')
+  const online = [...town.member(town.ownerOf(romeoName)).server.core.accounts.online()]
+  const session = online.find((one) => one.jid.localpart === romeoName)?.sessions.get('balcony')
   assert.equal(session?.priority, 7)
   assert.equal(session?.isInterested, true)
   phone.send('<presence/>')
@@ -171,7 +172,8 @@ test('a member dies while messages flow through it: what is acknowledged arrives
   await pause(60)
   // In the middle of a burst: some of it is with the member, some on the way, some not sent.
   for (let i = 0; i < 300; i++) romeo.send(say(julietName, String(n++)))
-  await new Promise((resolve) => setImmediate(resolve))
+  const unconfirmed = () => town.member('worker-1').metrics.value('rollcall_members_unconfirmed') ?? 0
+  for (let turn = 0; turn < 10_000 && unconfirmed() === 0; turn++) await new Promise((resolve) => setImmediate(resolve))
   await town.kill('worker-2')
   await pause(60)
   clearInterval(talk)

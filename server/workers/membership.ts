@@ -18,7 +18,7 @@ import { parseJid } from '@rollcall/jid'
 import type { Bus, Clock, HistogramMetric, Log, MemberId, Metrics } from '@rollcall/ports'
 import type { MapChange, MapMark, RestoreSession } from '../protocol/member-messages.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
-import type { ConfirmedMessage, Links } from './links.ts'
+import type { Links } from './links.ts'
 import type { ShardTable } from './shard-table.ts'
 
 /** What a change of the map needs of the core. */
@@ -84,7 +84,7 @@ export class Membership {
   receive(from: MemberId, message: ServerMessage): boolean {
     const { core, links } = this.#ports
     if ('seq' in message && message.kind !== 'safe' && message.seq !== undefined) {
-      links.arrived(from, message as ConfirmedMessage)
+      links.arrived(from, message)
       return true
     }
     switch (message.kind) {

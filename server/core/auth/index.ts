@@ -2,6 +2,7 @@
 export * from './auth-service.ts'
 export * from './config.ts'
 export * from './account-record.ts'
+export { HostSecrets } from './host-secrets.ts'
 export { clientStore, LoginClients } from './login-clients.ts'
 export type { ClientRecord, KnownClient } from './login-clients.ts'
 export { importAccounts } from './import-accounts.ts'
