@@ -100,7 +100,8 @@ export class ArchiveRows {
   #position({ archive, isLog }: Head, id: string, nearest: '<=' | '>=' | '='): Position | undefined {
     const comparison = isLog ? nearest : '='
     const row = this.#database
-      .prepare(`SELECT seq, high FROM entry INDEXED BY entry_id WHERE archive = ? AND id ${comparison} ? ORDER BY id ${comparison === '<=' ? 'DESC' : 'ASC'} LIMIT 1`)
+      .prepare(`SELECT seq, high FROM entry INDEXED BY entry_id WHERE archive = ? AND id ${comparison} ?
+        ORDER BY id ${comparison === '<=' ? 'DESC' : 'ASC'} LIMIT 1`)
       .get(archive, id) as unknown as [number, number] | undefined
     if (row !== undefined) return { seq: row[0], high: row[1] }
     if (isLog) return undefined

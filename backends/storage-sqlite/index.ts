@@ -10,7 +10,9 @@
  */
 import { Worker } from 'node:worker_threads'
 import { StorageError, checkAppend, checkLimit, checkWriteOps, jsonText } from '@rollcall/ports'
-import type { ArchiveEntry, ArchivePage, ArchiveQuery, Clock, CounterMetric, HistogramMetric, Json, Metrics, Owner, StorageBackend, WriteOp } from '@rollcall/ports'
+import type {
+  ArchiveEntry, ArchivePage, ArchiveQuery, Clock, CounterMetric, HistogramMetric, Json, Metrics, Owner, StorageBackend, WriteOp,
+} from '@rollcall/ports'
 import { CALL, STATUS, encodeOp } from './wire.ts'
 import type { Cell, Control, Report, WireError, WorkerOptions } from './wire.ts'
 
@@ -153,7 +155,7 @@ export class SqliteStorage implements StorageBackend {
       if (entry.text !== undefined) return this.write([{ op: 'log-append', store, owner, entry }])
       return this.#appendToLog(store, owner, entry, jsonText(entry.value))
     } catch (error) {
-      return Promise.reject(error as Error)
+      return Promise.reject(error)
     }
   }
 

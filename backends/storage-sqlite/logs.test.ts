@@ -112,7 +112,7 @@ test('what the journal cannot hold goes into segments, in order, and the journal
     one(database, 'SELECT sum(length(data)) FROM journal'), one(database, 'SELECT count(*) FROM segment'),
     one(database, 'SELECT sum(count) = (SELECT sum(count) FROM segment) FROM segment_peer'),
   ])
-  assert.ok(Number(waiting) < 10_000_000, `${waiting} characters in the journal`)
+  assert.ok(Number(waiting) < 10_000_000, `${String(waiting)} characters in the journal`)
   assert.ok(Number(segments) > 200)
   assert.equal(peers, 1)
   await storage.close()
@@ -163,9 +163,11 @@ test('a deleted account is gone at once, and its entries go in pieces that do no
   }
   await storage.close()
   const database = new Database({ path: path(), durability: 'full', cacheBytes: 1_000_000, databaseBytesMax: undefined, lockWaitMs: 1000 })
-  const left = (): number => ['entry', 'segment', 'segment_peer'].reduce((sum, table) => sum + Number(one(database.connection, `SELECT count(*) FROM ${table}`)), 0)
+  const rowsIn = (table: string): number => Number(one(database.connection, `SELECT count(*) FROM ${table}`))
+  const left = (): number => ['entry', 'segment', 'segment_peer'].reduce((sum, table) => sum + rowsIn(table), 0)
   const trash = new Trash(database)
-  for (const [archive] of database.prepare("SELECT id FROM archive WHERE owner = 'juliet@capulet.example'").all() as unknown as [number][]) trash.put(archive, 1)
+  const archives = database.prepare('SELECT id FROM archive WHERE owner = ?').all('juliet@capulet.example') as unknown as [number][]
+  for (const [archive] of archives) trash.put(archive, 1)
   const before = left()
   assert.ok(before > 3200)
   trash.deleteSome()
@@ -179,9 +181,10 @@ test('a deleted account is gone at once, and its entries go in pieces that do no
   for (let tries = 0; tries < 200; tries++) {
     await again.archiveCount('diary', juliet, {})
     await again.backup(join(folder, `copy${tries}.sqlite`))
-    const rest = raw(join(folder, `copy${tries}.sqlite`), copy => one(copy, "SELECT (SELECT count(*) FROM archive WHERE store < 0) + (SELECT count(*) FROM entry)"))
+    const count = 'SELECT (SELECT count(*) FROM archive WHERE store < 0) + (SELECT count(*) FROM entry)'
+    const rest = raw(join(folder, `copy${tries}.sqlite`), copy => one(copy, count))
     if (rest === 0) break
-    assert.ok(tries < 199, `${rest} rows left`)
+    assert.ok(tries < 199, `${String(rest)} rows left`)
   }
   assert.deepEqual(await ids(again, {}), [1])
 })

@@ -52,7 +52,7 @@ export class Segments {
 
   /** Writes a tail behind what is there. */
   add(archive: number, tail: readonly Entry[], tailSize: number): void {
-    let entries = tail
+    const pieces: (readonly Entry[])[] = [tail]
     let size = tailSize
     for (;;) {
       const row = this.#get('SELECT seq, size FROM segment INDEXED BY segment_order WHERE archive = ? ORDER BY seq DESC LIMIT 1', archive)
@@ -61,9 +61,10 @@ export class Segments {
       if (before + size > SIZE_MAX || before >= MERGE_RATIO * size) break
       const merged = this.#read(seq)
       this.#remove(archive, seq, merged)
-      entries = [...merged, ...entries]
+      pieces.unshift(merged)
       size += before
     }
+    const entries = pieces.flat()
     let high = this.high(archive)
     for (let start = 0; start < entries.length;) {
       let end = start

@@ -11,6 +11,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { StorageError } from '@rollcall/ports'
 import { Database, toWireError } from './database.ts'
 import { Engine } from './engine.ts'
+import { Tidier } from './tidier.ts'
 import type { Cell, Control, Report, WorkerOptions } from './wire.ts'
 
 /** Pages copied per step of a backup: 1 MiB, a few ms, after which waiting batches have their turn. */
@@ -59,27 +60,10 @@ function main(): void {
   let isBackingUp = false
   let isClosed = false
   const waiting: Cell[][] = []
-  let isTidying = false
-  // After the reply, a piece at a time, so that batches that came meanwhile have their turn.
-  const tidy = (): void => {
-    isTidying = false
-    if (isBackingUp || isClosed || !engine.isUntidy) return
-    try {
-      engine.tidy()
-    } catch {
-      // No room, or the medium failed: whoever writes is told so. The next batch tries again.
-      return
-    }
-    tidySoon()
-  }
-  const tidySoon = (): void => {
-    if (isTidying || !engine.isUntidy) return
-    isTidying = true
-    setImmediate(tidy)
-  }
+  const tidier = new Tidier(engine, () => !isBackingUp && !isClosed)
   const runWaiting = (): void => {
     for (const batch of waiting.splice(0)) port.postMessage(engine.run(batch))
-    tidySoon()
+    tidier.soon()
   }
   const makeBackup = async (path: string): Promise<void> => {
     isBackingUp = true
@@ -106,6 +90,7 @@ function main(): void {
     } catch {
       // What stays in the journal is read when the file is opened again.
     }
+    tidier.close()
     database.close()
     report({ tell: 'closed' })
     port.close()
@@ -120,7 +105,7 @@ function main(): void {
     void closeAfter(backups)
   })
   report({ tell: 'open' })
-  tidySoon()
+  tidier.soon()
 }
 
 main()

@@ -61,15 +61,16 @@ const rows = [['', ...columns.map(([title]) => title)], ...measured.map((label) 
 const widths = rows[0]!.map((_, at) => Math.max(...rows.map((row) => row[at]!.length)))
 const table = rows.map((row) => row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join('  ').trimEnd())
 
-console.log(`What keeping messages costs: medians of ${reps} repetitions in one run, ${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]?.model ?? ''}).
+const day = new Date().toISOString().slice(0, 10)
+console.log(`What keeping messages costs: medians of ${reps} repetitions in one run, ${day}, ${cpus().length} cores (${cpus()[0]?.model ?? ''}).
 Rollcall on Node ${process.version}, ejabberd ${version('ejabberd')}, Prosody ${version('prosody')}.
 Made by: bench/durability/run.sh KIT ${reps} ${variants.join(' ')}
 
 w10, w1: 100 pairs, closed loop with 10 or 1 messages under way; 1k/s: 1,000 messages a second, open loop. Latency (ms) is from
 sender to recipient, who does not wait for the archive in any of them. CPU is user+sys of all of a server's processes and threads per
 message delivered. ack: ms until the sender has the acknowledgement (XEP-0198) at 1,000 messages a second, one request each:
-only with rollcall-commit does it mean that the message is on the disk. missing: not delivered within seconds of the end of a load, repeated or reordered, in all
-repetitions: a server that cannot take 1,000 messages a second has some. -: the load could not be run to its end.
+only with rollcall-commit does it mean that the message is on the disk. missing: not delivered within seconds of the end of a load,
+repeated or reordered, in all repetitions: a server that cannot take 1,000 messages a second has some. -: the load could not be run to its end.
 `)
 console.log(table.join('\n'))
 console.log(`\n${measured.map((label) => `${label.padEnd(17)} ${WHAT[label] ?? ''}`).join('\n')}`)

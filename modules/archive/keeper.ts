@@ -33,7 +33,7 @@ export class Keeper {
     if (worth === 'refused' || worth === 'ephemeral') return message === stanza ? undefined : message
     const log = this.#ports.logOf(account)
     if (recipients.length === 0) this.#checkRoom(log, message)
-    const appended = this.#ports.messages.receive(account, log, message, worth === 'archived' && this.#isWanted(account, log, message.from))
+    const appended = this.#ports.messages.receive(log, message, worth === 'archived' && this.#isWanted(account, log, message.from))
     waitFor(appended.committed)
     const kept = appended.archiveId === undefined ? message : withStanzaId(message, account.jid, appended.archiveId)
     if (recipients.length > 0) this.#ports.delivery.give(log, appended, kept)
@@ -47,7 +47,7 @@ export class Keeper {
     if (stanza.to?.bareEquals(account.jid) === true || worthOf(stanza) !== 'archived') return undefined
     const log = this.#ports.logOf(account)
     if (!this.#isWanted(account, log, stanza.to)) return undefined
-    const { id, committed } = this.#ports.messages.send(account, log, stanza)
+    const { id, committed } = this.#ports.messages.send(log, stanza)
     waitFor(committed)
     return withStanzaId(stanza, account.jid, id)
   }

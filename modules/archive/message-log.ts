@@ -5,7 +5,6 @@
  * sessions does not: a client may see a message a few milliseconds before it is on the disk, but its sender never takes
  * it for safe before.
  */
-import type { Account } from '@rollcall/module-api'
 import { StorageError } from '@rollcall/ports'
 import type { ArchiveEntry, Clock, CounterMetric, Log, Metrics, Random } from '@rollcall/ports'
 import type { Jid } from '@rollcall/jid'
@@ -69,7 +68,7 @@ export class MessageLog {
   }
 
   /** Appends a message that the account received. `isArchived`: it stays after delivery. */
-  receive(account: Account, log: AccountLog, message: Stanza, isArchived: boolean): Appended {
+  receive(log: AccountLog, message: Stanza, isArchived: boolean): Appended {
     const { clock, random, stores } = this.#ports
     const now = clock.now()
     const { last } = log.position
@@ -90,7 +89,7 @@ export class MessageLog {
   }
 
   /** Appends a message that the account sent. */
-  send(account: Account, log: AccountLog, message: Stanza): Pick<Appended, 'id' | 'committed'> {
+  send(log: AccountLog, message: Stanza): Pick<Appended, 'id' | 'committed'> {
     const { clock, random, stores } = this.#ports
     const now = clock.now()
     const id = log.nextId(now, message.stamp === '' ? random.id() : message.stamp)

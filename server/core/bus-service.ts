@@ -48,7 +48,7 @@ export interface BusServicePorts {
   readonly log: Log
 }
 
-export interface CoreService extends BusHandler<ServerMessage> {
+export interface CoreService extends Pick<BusHandler<ServerMessage>, 'answer'> {
   /** A promise exactly when something durable is under way. */
   receive(from: MemberId, message: ServerMessage): void | Promise<void>
 }

@@ -60,7 +60,8 @@ export class SessionMirror {
     if (stanza?.kind === 'message' || session.isEnded) return
     const known = this.#mirrored.get(session)
     // The ledger needs to know that somebody is available, not how: changes of that are what is frequent.
-    if (known?.place === '' && stanza?.kind === 'presence' && stanza.to === undefined && session.presence !== undefined && known.text.includes('"isAway":false')) return
+    const isPresence = stanza?.kind === 'presence' && stanza.to === undefined && session.presence !== undefined
+    if (known?.place === '' && isPresence && known.text.includes('"isAway":false')) return
     this.#due.add(session)
     if (this.#due.size === 1) this.#ports.clock.soon(this.#tellAll)
   }

@@ -113,7 +113,8 @@ describe('XEP-0388: features and logins', () => {
     const [client, features] = await connected()
     const feature = /<authentication xmlns='urn:xmpp:sasl:2'>.*<\/authentication>/.exec(features)?.[0] ?? ''
     assert.match(feature, /<mechanism>SCRAM-SHA-256-PLUS<\/mechanism>/)
-    assert.match(feature, /<bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:carbons:2'\/><feature var='urn:xmpp:csi:0'\/><feature var='urn:xmpp:sm:3'\/><\/inline>/)
+    const inline = ['urn:xmpp:carbons:2', 'urn:xmpp:csi:0', 'urn:xmpp:sm:3'].map((name) => `<feature var='${name}'/>`).join('')
+    assert.ok(feature.includes(`<bind xmlns='urn:xmpp:bind:0'><inline>${inline}</inline>`), feature)
     assert.match(feature, /<\/bind><sm xmlns='urn:xmpp:sm:3'\/>/)
     assert.match(feature, /<fast xmlns='urn:xmpp:fast:0'><mechanism>HT-SHA-256-EXPR<\/mechanism>.*<mechanism>HT-SHA-256-NONE<\/mechanism><\/fast>/)
     assert.match(feature, /<upgrade xmlns='urn:xmpp:sasl:upgrade:0'>UPGR-SCRAM-SHA-512<\/upgrade>/)

@@ -57,7 +57,10 @@ before(async () => {
   })
   edge = createEdge({ config: configOf(['client'], clearText), bus, placement, clock, random, log, metrics, crypto: nodeCrypto })
   bus.attach({
-    receive: (from, message) => (toEdge.has(message.kind) ? edge.receive(from, message) : core.service.receive(from, message)),
+    receive: (from, message) => {
+      if (toEdge.has(message.kind)) edge.receive(from, message)
+      else void core.service.receive(from, message)
+    },
     answer: (from, message) => core.service.answer(from, message),
   })
   await edge.start()

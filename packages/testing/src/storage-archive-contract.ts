@@ -223,7 +223,8 @@ function modelRule(subject: StorageSubject, declaration: Declaration): void {
     })
     const removals = fc.array(fc.nat(40), { maxLength: 3 })
     const times = fc.array(fc.nat(30), { minLength: 12, maxLength: 12 })
-    const property = fc.asyncProperty(times, fc.array(query, { maxLength: 12 }), fc.boolean(), removals, fc.boolean(), async (at, queries, isRestarted, removed, isText) => {
+    const queries = fc.array(query, { maxLength: 12 })
+    const property = fc.asyncProperty(times, queries, fc.boolean(), removals, fc.boolean(), async (at, asked, isRestarted, removed, isText) => {
       await store.clear(juliet)
       const entries = await fill(store, at.slice(0, 7), 0, isText && store.isSearchable)
       if (isRestarted) {
@@ -235,7 +236,7 @@ function modelRule(subject: StorageSubject, declaration: Declaration): void {
       const gone = entries.filter((_, index) => removed.includes(index))
       await store.delete(juliet, gone.map(entry => entry.id))
       const left = entries.filter(entry => !gone.includes(entry))
-      for (const one of queries) {
+      for (const one of asked) {
         const named = [one.after, one.before, ...one.ids ?? []]
         if (named.some(id => gone.some(entry => entry.id === id))) {
           await assert.rejects(store.query(juliet, one), { code: 'item-not-found' })
