@@ -3,6 +3,7 @@
  * (ADR 0012): the core's own record of it, which edges do not look into, and the counters of stream management, which only
  * the edge can know at that moment. Nothing of it exists where edge and core are one member.
  */
+import { flatCopy } from '@rollcall/ports'
 import type { SessionState, StreamMirror } from '../protocol/member-messages.ts'
 
 /**
@@ -49,8 +50,9 @@ export class RemoteSession {
     // Of all that cores send to clients only stanzas begin so.
     const kind = wire.charCodeAt(1)
     if (kind !== M && kind !== P && kind !== I) return
-    if (this.#stream !== undefined) this.#unacked.push(wire)
-    else if (kind === M) this.#remember(wire, nowMs)
+    // What the bus delivers is a slice: kept as it is, 300 bytes would hold on to all of the 64 KiB that came with them.
+    if (this.#stream !== undefined) this.#unacked.push(flatCopy(wire))
+    else if (kind === M) this.#remember(flatCopy(wire), nowMs)
   }
 
   /** The client acknowledged `h` stanzas. */
