@@ -183,6 +183,7 @@ describe('when a member dies', () => {
     juliet.clear()
     await scene.succeed(nurse)
     await juliet.receivesNothing()
+    assert.equal(scene.metrics.east.value('rollcall_presence_available'), 2)
     nurse.send(show('away'))
     await juliet.receives(seen('nurse', 'juliet', 'away'))
     await juliet.receivesNothing()

@@ -47,6 +47,7 @@ export default defineModule({
       damped: metrics.counter('rollcall_presence_damped_total', 'Resources that were back as they were before contacts were told.'),
       seconds: metrics.histogram('rollcall_presence_seconds', 'Time from a change to the end of its broadcast.', SECONDS),
     })
+    metrics.observedGauge('rollcall_presence_budget', 'Deliveries a second that are allowed; 0: no limit.', () => config.deliveriesPerSecondMax)
     metrics.observedGauge('rollcall_presence_waiting', 'Accounts of which a change waits.', () => pacer.size)
     metrics.observedGauge('rollcall_presence_window_seconds', 'How long changes wait now.', () => pacer.windowMs / 1000)
     const absent = new AbsentContacts(router)

@@ -51,7 +51,6 @@ export class PresenceService {
   readonly #changes: CounterMetric
   readonly #suppressed: CounterMetric
   readonly #predicted: CounterMetric
-  #availableCount = 0
 
   constructor(ports: PresenceServicePorts) {
     this.#ports = ports
@@ -61,7 +60,7 @@ export class PresenceService {
     this.#predicted = metrics.counter(
       'rollcall_presence_predicted_total', 'Deliveries that the changes would cost if every contact were there and every change were sent.',
     )
-    metrics.observedGauge('rollcall_presence_available', 'Available resources.', () => this.#availableCount)
+    metrics.observedGauge('rollcall_presence_available', 'Available resources.', () => this.#countAvailable())
     roster.onWatcherAdded((account, contact) => this.reveal(account, contact))
     roster.onWatcherRemoved((account, contact) => this.conceal(account, contact))
   }
@@ -181,7 +180,6 @@ export class PresenceService {
     }
     this.#tell(session, before, stanza)
     this.#toOwn(account, stanza)
-    if (before === undefined) this.#availableCount++
     if (before === undefined) this.#greet(session, stanza)
     else if (priority !== priorityBefore) this.#ports.changedPriority(session, priorityBefore)
     return true
@@ -195,7 +193,6 @@ export class PresenceService {
     session.priority = 0
     this.#ports.absent.forget(session)
     if (wasAvailable) {
-      this.#availableCount--
       if (isShutdown) this.publish(account, stanza, true)
       else this.#tell(session, before, stanza)
       this.#toOwn(account, stanza)
@@ -334,6 +331,13 @@ export class PresenceService {
     if (stanza.type === 'unavailable') directed.remove(session, to)
     else if (session.presence === undefined || !roster.isWatcher(session.account, to)) directed.add(session, to)
     return router.route(stanza) ?? true
+  }
+
+  /** Counted when asked for: sessions come and go with their accounts too, from and to other members. */
+  #countAvailable(): number {
+    let count = 0
+    for (const account of this.#ports.accounts.online()) for (const _ of account.availableSessions()) count++
+    return count
   }
 
   #noteLast(account: Account, stanza: Stanza): void {
