@@ -66,6 +66,8 @@ export const crashServer = {
     auth: { plainWithoutTls: true, iterations: { sha1: 4096, sha256: 4096, sha512: 4096 }, addressLockout: { freeFailures: 1000 } },
     limits: { connectsPerMinuteMax: 100_000, connectionsPerAddressMax: 1000 },
     storage: { kind: 'sqlite', durability: 'full' },
+    // What waits is looked for on the devices, also on those that could fetch it from the archive.
+    modules: { archive: { waitingToBind2: true } },
     streamManagement: { ackTimeoutMin: `${ACK_TIMEOUT_SECONDS - 1}s`, ackTimeoutMax: `${ACK_TIMEOUT_SECONDS}s` },
     log: { level: 'info', format: 'json' },
   },

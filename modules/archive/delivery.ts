@@ -41,6 +41,8 @@ export interface DeliveryPorts {
   readonly logOf: (account: Account) => AccountLog
   /** Whether the session was sent the message in another form: the result of a query, a copy. */
   readonly hasSeen: (session: Session, number: number) => boolean
+  /** Number of the last message that the session's client fetches from the archive without being given it. */
+  readonly catchesUpTo: (session: Session) => number
   readonly noteSeen: (session: Session, number: number) => void
 }
 
@@ -139,7 +141,6 @@ export class Delivery {
    * delivered again; what was on its way to it is.
    */
   restored(session: Session, unacked: readonly Stanza[], received: readonly Stanza[]): void {
-    const log = this.#ports.logOf(session.account)
     const ids = (messages: readonly Stanza[]) =>
       new Set(messages.map((message) => stanzaIdOf(message, session.account.jid)).filter((id) => id !== undefined))
     this.#has.set(session, { unacked: ids(unacked), received: ids(received) })
@@ -192,6 +193,8 @@ export class Delivery {
     // XEP-0191 §3.3: once an address is blocked, nothing of it is delivered any more.
     const isBlocked = message.from !== undefined && this.#ports.blocking?.isBlocked(session.account, message.from) === true
     if (isExpired || isBlocked) return this.#settle(log, given)
+    // XEP-0386 §3.2: what is in the archive waits no more, without being sent. What is only kept until delivery is not there.
+    if (!isTransient && number <= this.#ports.catchesUpTo(session)) return this.#settle(log, given)
     // Its client has it, or will; when neither comes true, it comes back unacknowledged.
     if (this.#ports.hasSeen(session, number)) return position.give(given.mark, given.bytes)
     const stamped = delayed(isTransient ? message : withStanzaId(message, log.account, id), log.account.domain, entry.at)

@@ -9,9 +9,12 @@ import {
 } from '@rollcall/module-api'
 import type { Account } from '@rollcall/module-api'
 import { parseJid } from '@rollcall/jid'
+import type { Jid } from '@rollcall/jid'
 import { Clock, Log, Metrics, Random, StorageError } from '@rollcall/ports'
+import type { Json } from '@rollcall/ports'
 import { MamMetadata, MamPrefs, MamQuery, mamDefaults, NS_MAM, NS_STANZA_IDS } from '@rollcall/protocol'
 import { StanzaError } from '@rollcall/stanza'
+import type { Stanza } from '@rollcall/stanza'
 import { ArchiveSearch } from '../archive-search/port.ts'
 import { Blocking } from '../blocking/port.ts'
 import { Roster } from '../roster/port.ts'
@@ -33,6 +36,16 @@ import { logStores } from './user-data.ts'
 import { worthOf } from './worth.ts'
 
 const DAY_MS = 86_400_000
+
+const seenState = {
+  slotName: 'archive-seen', version: 1,
+  exportState: (numbers: Set<number>): Json => [...numbers],
+  importState: (json: Json): Set<number> => new Set(json as number[]),
+}
+/** Number of the last message that the session's client fetches itself. */
+const catchUpState = {
+  slotName: 'archive-catches-up', version: 1, exportState: (number: number): Json => number, importState: (json: Json): number => json as number,
+}
 
 export default defineModule({
   name: 'archive',
@@ -59,6 +72,7 @@ export default defineModule({
     pageDefault: option.integer(50, 1, 1000, 'Messages in one page when a query does not say how many.'),
     waitingMessagesMax: option.integer(1000, 1, 100_000, 'Messages that wait for one account while it is away; further ones are refused.'),
     waitingBytesMax: option.integer(4_194_304, 1024, 1_073_741_824, 'Bytes of all messages that wait for one account; what exceeds them is refused.'),
+    waitingToBind2: option.boolean(false, 'Messages that wait are also sent to clients that bind with Bind 2, which fetch them from the archive.'),
     waitingDays: option.integer(0, 0, 36_500, 'Days after which a message that waits is not delivered any more; 0 = never.'),
   },
   stores: logStores,
@@ -78,14 +92,14 @@ export default defineModule({
       exportState: (log) => log.exportState(),
       importState: (json) => AccountLog.importState(json, parseJid),
     })
-    const seen = new SeenMessages(sessionSlot<Set<number>>({
-      slotName: 'archive-seen', version: 1, exportState: (numbers) => [...numbers], importState: (json) => new Set(json as number[]),
-    }))
+    const seen = new SeenMessages(sessionSlot(seenState))
+    const catchUps = sessionSlot(catchUpState)
     const logOf = (account: Account) => account.get(slot)
     const delivery = new Delivery({
       stores, clock, log: logger, metrics, positions, blocking: ports.blocking, expiryMs: config.waitingDays * DAY_MS, logOf,
       hasSeen: (session, number) => seen.has(session, number),
       noteSeen: (session, number) => seen.note(session, number),
+      catchesUpTo: (session) => session.get(catchUps) ?? 0,
     })
     const messages = new MessageLog({ stores, clock, random: ports.random, log: logger, metrics, positions, isSearchable })
     const keeper = new Keeper({ messages, delivery, roster: ports.roster, logOf, limits: config })
@@ -98,10 +112,7 @@ export default defineModule({
       limits: { retentionMs: config.retentionDays * DAY_MS, messagesMax: config.messagesMax, periodMs: config.purgeHours * 3_600_000 },
     })
 
-    on(outbound, 'late', ({ session, stanza }) => {
-      const clean = stanza.kind === 'message' ? withoutForgedIds(stanza, session.account.jid) : stanza
-      return clean === stanza ? undefined : clean
-    })
+    on(outbound, 'late', ({ session, stanza }) => unforged(stanza, session.account.jid))
     on(messageSubmitted, 'normal', (event) => keeper.submit(event))
     on(messageAccepted, 'normal', (event) => keeper.accept(event))
     on(messageUndelivered, 'normal', ({ stanza }) => worthOf(stanza) !== 'refused')
@@ -110,9 +121,7 @@ export default defineModule({
     })
     on(messageAcked, 'normal', (event) => delivery.acked(event))
     on(messageUnacked, 'normal', (event) => delivery.unacked(event))
-    on(resourceAvailable, 'early', ({ session }) => {
-      if (session.priority >= 0) delivery.deliverTo(session)
-    })
+    on(resourceAvailable, 'early', ({ session }) => (session.priority >= 0 ? delivery.deliverTo(session) : undefined))
     on(priorityChanged, 'early', ({ session, before }) => {
       if (before < 0 && session.priority >= 0) delivery.deliverTo(session)
     })
@@ -123,8 +132,12 @@ export default defineModule({
     onIqGet(MamQuery, 'self', () => queryForm(isSearchable))
     onIqSet(MamQuery, 'self', ({ account, session, payload }) => archive.query(logOf(account), session, payload))
     onIqGet(MamMetadata, 'self', ({ account }) => archive.metadata(logOf(account)))
-    // XEP-0386 §3.2: how far the archive reaches when the resource is bound.
-    onBound(({ account }) => archive.metadata(logOf(account)))
+    // XEP-0386 §3.2: how far the archive reaches when the resource is bound; the client fetches what it lacks up to there.
+    onBound((session) => {
+      const log = logOf(session.account)
+      if (!config.waitingToBind2) session.set(catchUps, log.position.last.number)
+      return archive.metadata(log)
+    })
     onIqGet(MamPrefs, 'self', ({ account }) => prefsElement(logOf(account).preferences))
     onIqSet(MamPrefs, 'self', ({ account, payload }) => setPreferences(stores, logOf(account), payload))
     provide(KeptMessages, keptMessages(stores, clock))
@@ -136,6 +149,12 @@ export default defineModule({
     })
   },
 })
+
+/** The stanza without ids that only the archive may give; undefined when it is right as it is. */
+function unforged(stanza: Stanza, account: Jid): Stanza | undefined {
+  const clean = stanza.kind === 'message' ? withoutForgedIds(stanza, account) : stanza
+  return clean === stanza ? undefined : clean
+}
 
 async function setPreferences(stores: LogStores, log: AccountLog, wish: MamPrefs) {
   const stored = readPreferences(wish)
