@@ -3,10 +3,13 @@ import { after, before, describe, it } from 'node:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { AccountAdmin, Accounts } from '@rollcall/module-api'
+import { FakeClock } from '@rollcall/testing'
 import { parseText, serialize } from '@rollcall/xml'
 import { loadConfig } from '../config/index.ts'
 import { modules, openOffline } from '../main.ts'
 import type { OfflineServer } from '../cli/index.ts'
+import { importUsers } from './user-transfer.ts'
 
 const HOST = 'capulet.example'
 const folder = mkdtempSync(join(tmpdir(), 'rc-pie-'))
@@ -91,6 +94,64 @@ describe('XEP-0227 users: what is imported is exported again', () => {
     assert.deepEqual(canonical(await exported('whole')), canonical(first))
     assert.equal(children(first).length, everyKind.length)
   })
+})
+
+describe('XEP-0227 imports into a server that runs', () => {
+  const rosterOf = (jid: string) => `<query xmlns='jabber:iq:roster'><item jid='${jid}' subscription='both'/></query>`
+
+  it('of two imports of one user at a time one makes the account, and the data is that one\u2019s alone', async () => {
+    const outcomes = await Promise.all(['romeo@montague.example', 'tybalt@capulet.example'].map((jid) => importOne('twice', keys + rosterOf(jid))))
+    assert.deepEqual(outcomes.map((result) => String(result?.outcome)).toSorted((a, b) => (a < b ? -1 : 1)), ['created', 'exists'])
+    const [made, other] = outcomes[0]?.outcome === 'created' ? ['romeo@', 'tybalt@'] : ['tybalt@', 'romeo@']
+    const xml = await exported('twice')
+    assert.ok(xml.includes(made) && !xml.includes(other))
+  })
+
+  it('an account that somebody registers at the same moment keeps its own data', async () => {
+    const [registered, imported] = await Promise.all([
+      server.operations.addAccount({ jid: `racer@${HOST}`, password: 'pencil' }).then(() => 'created', () => 'failed'),
+      importOne('racer', keys + rosterOf('tybalt@capulet.example')),
+    ])
+    const isImported = imported?.outcome === 'created'
+    assert.equal(registered, isImported ? 'failed' : 'created')
+    assert.equal((await exported('racer')).includes('tybalt@'), isImported)
+  })
+
+  /** Ports whose steps are noted; `inMemory` answers the questions for the account, one after the other. */
+  function noted(inMemory: readonly (true | undefined)[]) {
+    const steps: string[] = []
+    let asked = 0
+    const ports = {
+      accounts: {} as AccountAdmin,
+      live: { use: async () => { steps.push('use'); return inMemory[asked++] } } as unknown as Pick<Accounts, 'use'>,
+      auth: {
+        record: async () => undefined,
+        create: async (_jid: unknown, _password: string, prepare?: () => Promise<void>) => { await prepare?.(); steps.push('keys') },
+        restore: async () => {},
+      },
+      clock: new FakeClock(),
+      sections: [{ name: 'all', takes: () => true, read: async () => [], write: async () => { steps.push('data'); return [] } }],
+    }
+    return { steps, run: () => importUsers(ports, [{ host: HOST, xml: `<user name='paris' password='pencil'><a xmlns='b'/></user>` }], () => true) }
+  }
+
+  it('the keys come when the data is there and nobody loads the account any more', async () => {
+    const { steps, run } = noted([undefined, undefined])
+    assert.equal((await run())[0]?.outcome, 'created')
+    assert.deepEqual(steps, ['use', 'data', 'use', 'keys'])
+  })
+
+  for (const [title, inMemory, expected] of [
+    ['before', [true], ['use']], ['after its data was written', [undefined, true], ['use', 'data', 'use']],
+  ] as const) {
+    it(`what the server has in memory ${title} does not become an account underneath it`, async () => {
+      const { steps, run } = noted(inMemory)
+      const [result] = await run()
+      assert.equal(result?.outcome, 'failed')
+      assert.match(result?.problems[0] ?? '', /paris@capulet\.example is in use .* stop the server first/)
+      assert.deepEqual(steps, expected)
+    })
+  }
 })
 
 describe('XEP-0227 users with mistakes', () => {

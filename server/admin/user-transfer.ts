@@ -3,8 +3,11 @@
  *
  * Data is written before the keys: the keys are what makes the account exist, so an import that is cut short leaves
  * accounts that are whole or not there, and can be run again.
+ *
+ * So it is while the server runs, too. Nobody can make the account in between, and the server never has it in memory as
+ * it was before: whatever began to load it before the data was there has ended, and found no account, before the keys are.
  */
-import type { AccountAdmin } from '@rollcall/module-api'
+import type { AccountAdmin, Accounts } from '@rollcall/module-api'
 import { prepareDomainpart } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import type { Clock } from '@rollcall/ports'
@@ -20,7 +23,9 @@ import type { UserSection } from './user-data.ts'
 
 export interface TransferPorts {
   readonly accounts: AccountAdmin
-  readonly auth: Pick<AuthService, 'record' | 'restore'>
+  /** What the server has in memory. */
+  readonly live: Pick<Accounts, 'use'>
+  readonly auth: Pick<AuthService, 'create' | 'record' | 'restore'>
   readonly clock: Clock
   readonly sections: readonly UserSection[]
 }
@@ -55,6 +60,8 @@ async function importUser(ports: TransferPorts, { host, xml }: UserInput, isHost
   } catch (error) {
     if (error instanceof XmlError) return failed(jid, `not well-formed: ${error.message}`)
     const { code, message } = toFailure(error)
+    // Somebody else made it at the same moment.
+    if (code === 'account-exists') return { jid, outcome: 'exists', problems: [] }
     // Trouble of the storage is not this user's: the rest would fail as well.
     if (code === 'internal' || code.startsWith('storage')) throw error
     return failed(jid, message)
@@ -68,11 +75,21 @@ async function createUser(ports: TransferPorts, account: Jid, user: XmlElement):
   const isKeys = ({ name, ns }: XmlElement) => ns === NS_PIE_SCRAM && name === 'scram-credentials'
   const record = { createdAt: ports.clock.now(), scram: scramFrom(children.filter(isKeys), problems) }
   if (password === undefined && !isSoundRecord(record)) throw new RollcallError('bad-password', 'neither a password nor valid SCRAM keys')
-  problems.push(...(await writeSections(ports, account, children.filter((child) => !isKeys(child)))))
+  const writeData = async () => {
+    await requireUnused(ports, account)
+    problems.push(...(await writeSections(ports, account, children.filter((child) => !isKeys(child)))))
+    await requireUnused(ports, account)
+  }
   // A password gives keys of every kind, so it is better than the keys that stand beside it.
-  if (password === undefined) await ports.auth.restore(account, record)
-  else await ports.accounts.create(account, password)
+  if (password === undefined) await ports.auth.restore(account, record, writeData)
+  else await ports.auth.create(account, password, writeData)
   return problems
+}
+
+/** Waits until nothing is loading the account any more; throws when the server has it in memory nevertheless. */
+async function requireUnused({ live }: TransferPorts, account: Jid): Promise<void> {
+  if ((await live.use(account, () => true)) === undefined) return
+  throw new RollcallError('busy', `${account.toString()} is in use without being an account: try again later, or stop the server first`)
 }
 
 async function writeSections({ sections }: TransferPorts, account: Jid, children: readonly XmlElement[]): Promise<string[]> {

@@ -36,8 +36,8 @@ export interface AuthService {
    */
   answer(message: ServerMessage): Promise<unknown> | undefined
   exists(jid: Jid): Promise<boolean>
-  /** `conflict`, `not-acceptable`, `not-allowed`, `resource-constraint`. */
-  create(jid: Jid, password: string): Promise<void>
+  /** `conflict`, `not-acceptable`, `not-allowed`, `resource-constraint`. `prepare` runs before the account comes to be. */
+  create(jid: Jid, password: string, prepare?: () => Promise<void>): Promise<void>
   /** `item-not-found`, `not-acceptable`, `resource-constraint`. */
   setPassword(jid: Jid, password: string): Promise<void>
   /** Ignores locks: for a client that is logged in already. */
@@ -46,8 +46,8 @@ export interface AuthService {
   setDisabled(jid: Jid, isDisabled: boolean): Promise<void>
   /** The keys as stored, for an export (XEP-0227). */
   record(jid: Jid): Promise<AccountRecord | undefined>
-  /** Creates an account from exported keys: `conflict`, `not-acceptable`, `not-allowed`. */
-  restore(jid: Jid, record: AccountRecord): Promise<void>
+  /** Creates an account from exported keys: `conflict`, `not-acceptable`, `not-allowed`. `prepare`: as in `create`. */
+  restore(jid: Jid, record: AccountRecord, prepare?: () => Promise<void>): Promise<void>
   /** Removes the account's record and nothing else; idempotent. */
   deleteCredentials(jid: Jid): Promise<void>
   /** In text order, strictly after `after`. */
@@ -80,12 +80,12 @@ export function createAuthService(ports: AuthPorts): AuthService {
     clients,
     answer: message => answer({ ...ports, credentials, clients, lockout, verdictOf }, message),
     exists: async jid => (await credentials.recordOfLogin(jid)) !== undefined,
-    create: (jid, password) => credentials.create(jid, password),
+    create: (jid, password, prepare) => credentials.create(jid, password, prepare),
     setPassword: (jid, password) => credentials.setPassword(jid, password),
     verifyPassword: (jid, password) => credentials.verifyPassword(jid, password),
     setDisabled: (jid, isDisabled) => credentials.setDisabled(jid, isDisabled),
     record: jid => credentials.record(jid),
-    restore: (jid, record) => credentials.restore(jid, record),
+    restore: (jid, record, prepare) => credentials.restore(jid, record, prepare),
     deleteCredentials: jid => credentials.deleteCredentials(jid),
     list: async (host, after, limit) => (await credentials.list(host, after, limit)).map(owner => parseJid(owner)),
     count: host => credentials.count(host),

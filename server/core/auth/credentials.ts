@@ -102,14 +102,18 @@ export class Credentials {
     return true
   }
 
-  /** Creates an account; `conflict`, `not-acceptable`, `not-allowed` or `resource-constraint`. */
-  async create(jid: Jid, password: string): Promise<void> {
+  /**
+   * Creates an account; `conflict`, `not-acceptable`, `not-allowed` or `resource-constraint`. `prepare` runs when it is certain
+   * that the account does not exist, and nobody else can make it meanwhile; when it rejects there is no account.
+   */
+  async create(jid: Jid, password: string, prepare?: () => Promise<void>): Promise<void> {
     const prepared = acceptablePassword(password, this.#ports.config.passwordUnitsMin)
     this.#checkName(jid)
     if (await this.exists(jid)) throw conflict(jid)
     const scram = await this.#derive(this.#ports.config.scramHashes, prepared)
     await this.#locks.run(jid.toString(), async () => {
       if (await this.exists(jid)) throw conflict(jid)
+      await prepare?.()
       await this.#store(jid.toString(), { createdAt: this.#ports.clock.now(), scram })
     })
   }
@@ -127,12 +131,16 @@ export class Credentials {
     await this.#change(jid, ({ isDisabled: _, ...record }) => ({ ...record, ...(isDisabled && { isDisabled }) }))
   }
 
-  /** Stores a whole record from elsewhere (XEP-0227); `conflict`, `not-allowed`, or `not-acceptable` when it is unsound. */
-  async restore(jid: Jid, record: AccountRecord): Promise<void> {
+  /**
+   * Stores a whole record from elsewhere (XEP-0227); `conflict`, `not-allowed`, or `not-acceptable` when it is unsound.
+   * `prepare`: as in `create`.
+   */
+  async restore(jid: Jid, record: AccountRecord, prepare?: () => Promise<void>): Promise<void> {
     this.#checkName(jid)
     if (!isSoundRecord(record)) throw new StanzaError('not-acceptable', 'the keys are not valid SCRAM keys')
     await this.#locks.run(jid.toString(), async () => {
       if (await this.exists(jid)) throw conflict(jid)
+      await prepare?.()
       await this.#store(jid.toString(), record)
     })
   }
