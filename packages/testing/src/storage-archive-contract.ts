@@ -250,7 +250,7 @@ function modelRule(subject: StorageSubject, declaration: Declaration): void {
         assert.equal(count, matching.length)
       }
     })
-    await fc.assert(property, { numRuns: 40 })
+    await fc.assert(property, { numRuns: 20 })
   })
 }
 
