@@ -106,6 +106,8 @@ function receive(ports: BusServicePorts, from: MemberId, message: ServerMessage)
     case 'iq-answer':
       ports.requests.settle(message.stanza)
       return
+    case 'stanzas-safe':
+      return ports.members.stanzasSafe(message.session)
     case 'bury':
       return ports.members.bury(message)
     case 'broadcast':

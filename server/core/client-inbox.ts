@@ -5,7 +5,6 @@
  * `receive` returns a promise exactly when something durable is under way; whoever acknowledges stanzas to the client
  * waits for it.
  */
-import type { Jid } from '@rollcall/jid'
 import { errorReply, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import { messageSent, messageSubmitted, outbound, outboundPresence } from '@rollcall/module-api'
@@ -16,6 +15,7 @@ import type { HookEvent } from './hook-event.ts'
 import type { IqDispatch } from './iq-dispatch.ts'
 import type { PendingRequests } from './iq-client.ts'
 import type { LocalSession } from './entities.ts'
+import type { Repeats } from './repeats.ts'
 
 export interface ClientInboxPorts {
   readonly hooks: HookChains
@@ -24,8 +24,7 @@ export interface ClientInboxPorts {
   readonly log: Log
   readonly metrics: Metrics
   readonly route: (stanza: Stanza) => void | Promise<void>
-  /** Whether the account has the message of that stamp in its log. */
-  readonly isKept: (account: Jid, stamp: string) => Promise<boolean>
+  readonly repeats: Repeats
 }
 
 export class ClientInbox {
@@ -68,7 +67,7 @@ export class ClientInbox {
 
   /** A member that died may have kept the sender's copy, and shown it to the sender's other resources. */
   async #submitAgain(session: LocalSession, addressed: Stanza): Promise<void> {
-    if (await this.#ports.isKept(session.account.jid, addressed.stamp)) await this.#ports.route(addressed)
+    if (await this.#ports.repeats.isKept(session.account.jid, addressed.stamp)) await this.#ports.route(addressed)
     else await this.#submit(session, addressed)
   }
 

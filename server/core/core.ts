@@ -39,6 +39,7 @@ import { presenceEnvelopes } from './presence-envelopes.ts'
 import { ModuleLoader } from './module-loader.ts'
 import { CoreRouter } from './router.ts'
 import { Redelivery } from './redelivery.ts'
+import { Repeats } from './repeats.ts'
 import { SessionMirror } from './session-mirror.ts'
 import type { AccountSnapshot } from './snapshot.ts'
 import { stopCore } from './stop.ts'
@@ -89,6 +90,8 @@ export interface Core {
   deliver(stanza: Stanza): void | Promise<void>
   /** The same for one stanza to many. */
   expand(stanza: Stanza, targets: readonly Jid[]): void
+  /** Settles when of all messages that came again it is decided whether they are new. */
+  decided(): Promise<void>
   /** Tells a member that has come what it has to know of this one. */
   greet(member: MemberId): void
   /** Settles when everything that the account's clients sent so far is safe: to be awaited before it is handed over. */
@@ -128,16 +131,11 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const host = new HostEntity({ iqs, requests, reply, bounce: (stanza, error) => router.bounce(stanza, error) })
   const router = new CoreRouter({
     placement, carrier, hosts, components, metrics, log,
-    toAccount: (stanza) => deliver(stanza),
+    toAccount: (stanza) => repeats.deliver(stanza),
     toHost: (stanza) => host.receive(stanza),
   })
-  const isKept = async (account: Jid, stamp: string) => await loader.find(KeptMessages)?.isKept(account, stamp) === true
-  const inbox = new ClientInbox({ hooks, iqs, requests, log, metrics, route: (stanza) => router.route(stanza), isKept })
-  // What was sent again is looked for in the log first, where a member that died may have put it.
-  const deliverAgain = async (stanza: Stanza) => {
-    if (!await isKept((stanza.to as Jid).bare, stanza.stamp)) await delivery.deliver(stanza)
-  }
-  const deliver = (stanza: Stanza) => (stanza.isAgain && stanza.kind === 'message' ? deliverAgain(stanza) : delivery.deliver(stanza))
+  const repeats = new Repeats({ kept: () => loader.find(KeptMessages), deliver: (stanza) => delivery.deliver(stanza), log })
+  const inbox = new ClientInbox({ hooks, iqs, requests, log, metrics, route: (stanza) => router.route(stanza), repeats })
   const accounts = accountsPort(registry, credentials)
   const admin = accountAdminPort({ placement, carrier, storage, registry, binding, hooks, credentials, hosts })
   const loader = new ModuleLoader({ storage, registry, hooks, iqs, log, bindInline })
@@ -159,9 +157,11 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   })
 
   return {
-    accounts, admin, router, service, members, deliver,
+    accounts, admin, router, service, members,
+    deliver: (stanza) => repeats.deliver(stanza),
     expand: (stanza, targets) => router.expand(stanza, targets),
     greet: (member) => components.announceTo(member),
+    decided: () => repeats.decided(),
     get modules() { return loader.loaded },
     get sessionCount() { return binding.sessions.count },
     find: (port) => loader.find(port),

@@ -48,6 +48,11 @@ export class HandledCount {
     if (work !== undefined) this.#open.push(this.#watched(work))
   }
 
+  /** The latest `count` stanzas were handled elsewhere, and are safe when `work` settles. To be called before anything is added. */
+  reopen(count: number, work: Promise<void>): void {
+    this.#open.push(this.#watched(work, (this.handled - count + 1) >>> 0))
+  }
+
   /** The client asks; `acknowledge` is called as soon as everything handled so far is safe. */
   owe(): void {
     if (this.#open.length === 0) this.#acknowledge(this.handled)
@@ -60,13 +65,13 @@ export class HandledCount {
     return this.#open.length === 0 ? undefined : Promise.all(this.#open.map(({ work }) => work))
   }
 
-  #watched(work: Promise<void>): OpenWork {
+  #watched(work: Promise<void>, serial = this.handled): OpenWork {
     const settle = () => {
       open.isSettled = true
       this.#advance()
     }
     // A failure was answered with an error where it happened: that answer is what the client has to know.
-    const open: OpenWork = { serial: this.handled, work: work.then(settle, settle), isSettled: false }
+    const open: OpenWork = { serial, work: work.then(settle, settle), isSettled: false }
     return open
   }
 

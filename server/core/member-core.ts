@@ -52,6 +52,8 @@ export class MemberCore {
   readonly #ports: MemberCorePorts
   readonly #leaving
   readonly #restored
+  /** Sessions that came here with stanzas that their old owner has not called safe. */
+  readonly #unsafe = new Map<string, { readonly owner: MemberId; readonly resolve: () => void }>()
 
   constructor(ports: MemberCorePorts) {
     this.#ports = ports
@@ -92,25 +94,53 @@ export class MemberCore {
     }
   }
 
-  takeOverFrom(snapshot: unknown): Promise<void> {
-    return this.takeOver(snapshot as AccountSnapshot)
+  /** As `takeOver`, from a member that lives on and says when what it handled last is safe. */
+  async takeOverFrom(owner: MemberId, given: unknown): Promise<void> {
+    const snapshot = given as AccountSnapshot
+    const promises = new Map<string, Promise<void>>()
+    for (const { resourcepart, stream } of snapshot.sessions) {
+      if (stream?.unsafe === undefined) continue
+      // Before anything is awaited: the word may come while the account is taken in.
+      const { promise, resolve } = Promise.withResolvers<void>()
+      promises.set(resourcepart, promise)
+      this.#unsafe.set(`${snapshot.account}/${resourcepart}`, { owner, resolve })
+    }
+    await this.takeOver(snapshot)
+    const sessions = this.#ports.registry.warm(parseJid(snapshot.account))?.sessions
+    for (const { resourcepart, stream } of snapshot.sessions) {
+      const inbound = sessions?.get(resourcepart)?.management?.inbound
+      const promise = promises.get(resourcepart)
+      if (inbound === undefined || promise === undefined || stream?.unsafe === undefined) continue
+      inbound.reopen(stream.unsafe, promise)
+      // The client may have asked the old owner, who does not answer any more.
+      inbound.owe()
+    }
+  }
+
+  /** The old owner's word: what the session's client had sent is safe. */
+  stanzasSafe(session: string): void {
+    this.#unsafe.get(session)?.resolve()
+    this.#unsafe.delete(session)
   }
 
   /** Gives every account that belongs to another member to it. Nothing new comes for them any more. */
   async handOverMoved(): Promise<void> {
-    const { bus, log, placement, registry, streams } = this.#ports
+    const { bus, log, placement, registry } = this.#ports
     const isMoved = (jid: Jid) => placement.memberOf(jid) !== bus.memberId
     await this.#untilLoaded(isMoved)
     const moved = [...registry.all()].filter(({ jid }) => isMoved(jid))
     for (const account of moved) {
-      await streams.settled(account.jid)
       const work = new DurableWork()
       this.#leaving.run({ account, waitFor: work.waitFor })
       await work.promise?.catch((error: unknown) => log.error('account-leaves-unsaved', { account: account.jid.toString(), error }))
       const snapshot = this.handOver(account.jid)
       if (snapshot === undefined) continue
+      const owner = placement.memberOf(account.jid)
       // Plain data by its declaration; its interface type cannot say so.
-      bus.send(placement.memberOf(account.jid), { kind: 'take-over', snapshot: snapshot as unknown as Json })
+      bus.send(owner, { kind: 'take-over', snapshot: snapshot as unknown as Json })
+      for (const { jid, management } of account.sessions.values()) {
+        void management?.inbound.settled()?.then(() => bus.send(owner, { kind: 'stanzas-safe', session: jid.toString() }))
+      }
     }
   }
 
@@ -128,12 +158,24 @@ export class MemberCore {
   edgeGone(member: MemberId): void {
     const { binding, clock, components, streams } = this.#ports
     components.edgeGone(member)
+    this.#giveUpUnsafe(member)
     const sessions = binding.sessions.ofEdge(member)
     const some = () => {
       for (const session of sessions.splice(0, LOST_PER_TURN)) streams.lost(session)
       if (sessions.length > 0) clock.soon(some)
     }
     some()
+  }
+
+  /** Whether what their clients sent is safe nobody will say: they find out by coming back. */
+  #giveUpUnsafe(owner: MemberId): void {
+    for (const [name, unsafe] of this.#unsafe) {
+      if (unsafe.owner !== owner) continue
+      this.#unsafe.delete(name)
+      const jid = parseJid(name)
+      const session = this.#ports.registry.warm(jid.bare)?.sessions.get(jid.resourcepart)
+      if (session !== undefined) this.#ports.binding.end(session, 'lost', 'reset', 'The server lost track of the stream')
+    }
   }
 
   /** Goes on with a session that `edge` holds and whose core died. */

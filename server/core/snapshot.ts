@@ -41,8 +41,9 @@ type EntryRecord = string | {
 export interface StreamRecord {
   readonly token: string
   readonly resumeMs: number
-  /** Everything handled is safe: the account settled before it was handed over. */
   readonly handled: number
+  /** So many of those, the latest, are not safe yet: the old owner says when they are. Absent: all are. */
+  readonly unsafe?: number
   readonly acked: number
   readonly latencyMs: number
   /** Null while there is a connection. */
@@ -136,6 +137,7 @@ function exportStream(
   return {
     token, resumeMs, latencyMs,
     handled: inbound.handled,
+    ...(inbound.handled === inbound.safe ? {} : { unsafe: (inbound.handled - inbound.safe) >>> 0 }),
     acked: queue.acked,
     detachedForMs: detachedAtMs === undefined ? null : nowMs - detachedAtMs,
     unacked: [...queue.entries()].map(exportEntry),

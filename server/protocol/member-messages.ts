@@ -17,6 +17,8 @@ export interface Confirmed {
 export interface SafeUpTo {
   readonly kind: 'safe'
   readonly seq: number
+  /** Beyond it: first and last number of each run that is. */
+  readonly also: readonly number[]
 }
 
 // ---------------------------------------------------------------------------------------------- the shard map, one-way
@@ -59,6 +61,13 @@ export interface MemberGone {
 export interface TakeOver {
   readonly kind: 'take-over'
   readonly snapshot: Json
+}
+
+/** Old owner to new: what a client had sent before its account moved is safe now. */
+export interface StanzasSafe {
+  readonly kind: 'stanzas-safe'
+  /** The full JID. */
+  readonly session: string
 }
 
 // ---------------------------------------------------------------------------------------------- sessions, one-way
@@ -165,7 +174,7 @@ export interface BoshRequest {
 }
 
 export type MemberMessage =
-  | SafeUpTo | MapChange | MapMark | MapReady | MapActive | MemberGone | TakeOver
+  | SafeUpTo | MapChange | MapMark | MapReady | MapActive | MemberGone | TakeOver | StanzasSafe
   | SessionState | RestoreSession | LedgerEntry | BurySessions
   | ComponentUp | ComponentDown | IqAnswer | AddressFailed
   | AccountAdminRequest | Operate | GetMetrics | BoshRequest

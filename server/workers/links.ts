@@ -39,6 +39,8 @@ export interface LinksPorts {
   /** Delivers to accounts that have just come here, past the shard table. */
   readonly deliver: (stanza: Stanza) => void | Promise<void>
   readonly expand: (stanza: Stanza, targets: readonly Jid[]) => void
+  /** Settles when of everything that came again it is decided whether it is new; it may still be on its way to others. */
+  readonly decided: () => Promise<void>
   /** A request whose receiver died: whether it was carried out nobody knows. */
   readonly giveUp: (request: Stanza) => void
   /** Stops or resumes reading clients. */
@@ -81,7 +83,7 @@ export class Links implements Carrier {
 
   route(stanza: Stanza): Promise<void> {
     if (stanza.kind === 'message' && stanza.stamp === '') stanza.stamp = this.#ports.random.id()
-    return new Promise((done) => this.#post({ kind: 'route', stanza, done, isAgain: false }, stanza.to as Jid))
+    return new Promise((done) => this.#post({ kind: 'route', stanza, done, isAgain: stanza.isAgain }, stanza.to as Jid))
   }
 
   broadcast(stanza: Stanza, targets: readonly Jid[]): void {
@@ -171,8 +173,8 @@ export class Links implements Carrier {
   // ------------------------------------------------------------------------------------ receiving
 
   /** The other member confirms. */
-  confirmed(from: MemberId, seq: number): void {
-    this.#outboxes.get(from)?.confirm(seq)
+  confirmed(from: MemberId, seq: number, also: readonly number[]): void {
+    this.#outboxes.get(from)?.confirm(seq, also)
     if (this.#isHeld && this.#size() < OUTBOX_LOW) this.#hold(false)
   }
 
@@ -203,9 +205,8 @@ export class Links implements Carrier {
       this.#ports.log.error('member-message-missing', { from, seq: message.seq, expected: arrivals.confirmations.received + 1 })
       return
     }
-    const work = this.#ports.handle(from, message)
-    arrivals.confirmations.add(work)
-    if (work === undefined || message.isAgain !== true) return
+    arrivals.confirmations.add(this.#ports.handle(from, message))
+    if (message.isAgain !== true) return
     // It may be a while until it is known whether it is new; nothing of its sender may overtake it.
     arrivals.waiting = []
     const goOn = () => {
@@ -213,7 +214,7 @@ export class Links implements Carrier {
       arrivals.waiting = undefined
       for (const next of waiting) this.arrived(from, next)
     }
-    work.then(goOn, goOn)
+    void this.#ports.decided().then(goOn)
   }
 
   readonly #confirmSoon = (): void => this.#ports.clock.soon(this.#confirm)
@@ -225,7 +226,7 @@ export class Links implements Carrier {
       const arrivals = this.#arrivals.get(from)
       if (arrivals === undefined) continue
       arrivals.isDue = false
-      this.#ports.bus.send(from, { kind: 'safe', seq: arrivals.confirmations.safe })
+      this.#ports.bus.send(from, { kind: 'safe', ...arrivals.confirmations.take() })
     }
   }
 
@@ -277,8 +278,9 @@ export class Links implements Carrier {
       const letters = this.#parked
       this.#parked = []
       for (const letter of letters) {
-        const work = this.#forward(letter)
-        if (letter.isAgain) await work
+        this.#forward(letter)
+        // Not until it is safe: that may need what waits behind it.
+        if (letter.isAgain) await this.#ports.decided()
       }
     }
     settle()
@@ -286,7 +288,7 @@ export class Links implements Carrier {
     this.#moved = Promise.withResolvers<void>()
   }
 
-  #forward(letter: Letter): void | Promise<void> {
+  #forward(letter: Letter): void {
     const { bus, deliver, expand, handle, table } = this.#ports
     if (letter.kind === 'broadcast') {
       const here = letter.targets.filter((target) => table.memberOf(target) === bus.memberId)
@@ -299,12 +301,17 @@ export class Links implements Carrier {
     }
     const owner = table.memberOf(entityOf(letter))
     if (owner !== bus.memberId) return this.#send(owner, letter)
-    if (letter.kind === 'client') return handle(bus.memberId, letter.message)
-    if (letter.kind === 'states') return handle(bus.memberId, statesMessage(letter))
+    if (letter.kind === 'client') {
+      void handle(bus.memberId, letter.message)
+      return
+    }
+    if (letter.kind === 'states') {
+      void handle(bus.memberId, statesMessage(letter))
+      return
+    }
     const work = deliver(letter.stanza)
     if (work === undefined) letter.done()
     else work.then(letter.done, letter.done)
-    return work
   }
 
   async #moveOver(timeoutMs: number): Promise<void> {

@@ -207,6 +207,30 @@ test('a member comes: accounts move to it with their sessions while clients talk
   assert.ok(clients.every((client) => !client.isClosed))
 })
 
+test('a member dies and another comes while everybody talks to everybody: nothing gets stuck, lost or reordered', async () => {
+  const town = await townOf(3)
+  const names = Array.from({ length: 24 }, (_, i) => `capulet${i}`)
+  const clients: RawClient[] = []
+  for (const [i, name] of names.entries()) clients.push(await come(town, name, i % 2 === 0 ? 'worker-1' : 'worker-3', true))
+  let n = 0
+  const talk = setInterval(() => {
+    clients.forEach((client, i) => client.send(say(names[(i + 7) % names.length] as string, String(n))))
+    n++
+  }, 2)
+  await pause(50)
+  await town.kill('worker-2')
+  await town.add()
+  await pause(50)
+  clearInterval(talk)
+  for (const client of clients) client.send(`<r ${NS}/>`)
+  const unique = (client: RawClient) => [...new Set(bodies(client))]
+  for (let i = 0; i < 500 && clients.some((client) => unique(client).length < n); i++) await pause(10)
+  const expected = Array.from({ length: n }, (_, i) => String(i))
+  clients.forEach((client, i) => assert.deepEqual(unique(client), expected, names[i]))
+  for (const client of clients) await client.read(new RegExp(`<a [^>]*h='${n + 1}'`))
+  assert.ok(clients.every((client) => !client.isClosed))
+})
+
 test('a session whose connection died with its edge is resumed through another', async () => {
   const town = await townOf(3)
   const [romeoName, julietName] = [town.nameOn('worker-3', 'romeo'), town.nameOn('worker-3', 'juliet')]

@@ -5,8 +5,9 @@
  *  1. `map-change`: the shards that change hands are on the move: clients of their accounts are not read, what others send
  *     to them waits here. Sessions held here whose core died are announced to their new core. Then a mark goes to everybody
  *     (`flushed`): under the old map nothing more will come.
- *  2. All marks are in: nothing is under way to the shards that leave this member. Their accounts settle, and go to their new
- *     owners. Then the second mark (`moved`).
+ *  2. All marks are in: nothing is under way to the shards that leave this member. Their accounts go to their new owners, with
+ *     word of what their clients sent and is not safe yet: that may wait for the end of this very change. Then the second
+ *     mark (`moved`).
  *  3. All second marks are in: every account that moves here is here. The coordinator is told (`map-ready`).
  *  4. Everybody is ready: `map-active`. What waited goes on, in order, and clients are read again.
  *
@@ -27,7 +28,7 @@ export interface MovingCore {
   edgeGone(member: MemberId): void
   /** Sends every account that belongs to another member now to it. Settles when they are on their way. */
   handOverMoved(): Promise<void>
-  takeOverFrom(snapshot: unknown): Promise<void>
+  takeOverFrom(owner: MemberId, snapshot: unknown): Promise<void>
   restore(edge: MemberId, session: RestoreSession): Promise<void>
 }
 
@@ -89,7 +90,7 @@ export class Membership {
     }
     switch (message.kind) {
       case 'safe':
-        links.confirmed(from, message.seq)
+        links.confirmed(from, message.seq, message.also)
         return true
       case 'map-change':
         this.#announced(message)
@@ -105,7 +106,7 @@ export class Membership {
         this.#advance()
         return true
       case 'take-over':
-        this.#import(core.takeOverFrom(message.snapshot))
+        this.#import(core.takeOverFrom(from, message.snapshot))
         return true
       case 'restore':
         this.#import(core.restore(from, message))

@@ -1,8 +1,8 @@
 /**
  * What one member sent to another and the other has not confirmed, oldest first; and the same seen from the other end.
  *
- * Confirmation is by count, for everything up to a number, because both sides see the same messages in the same order: one
- * small message confirms a turn's work, and nothing is looked up.
+ * Confirmation is by number, because both sides see the same messages in the same order: one small message confirms a turn's
+ * work, and nothing is looked up.
  */
 import type { Jid } from '@rollcall/jid'
 import type { ProbeAnswer } from '@rollcall/module-api'
@@ -22,28 +22,51 @@ const COMPACT_AT = 1024
 export class Outbox {
   /** Of the last letter. */
   seq = 0
+  /** Letters that are not confirmed. */
+  size = 0
+  /** From the oldest that is not confirmed; undefined where one is confirmed before it. */
   #letters: (Letter | undefined)[] = []
   #head = 0
-
-  get size(): number {
-    return this.#letters.length - this.#head
-  }
 
   /** Keeps a letter; answers its number. */
   push(letter: Letter): number {
     this.#letters.push(letter)
+    this.size++
     return ++this.seq
   }
 
-  /** Everything up to `seq` is safe. A number that was never given is ignored. */
-  confirm(seq: number): void {
-    let count = seq - (this.seq - this.size)
-    if (count > this.size) return
-    while (count-- > 0) {
-      const letter = this.#letters[this.#head] as Letter
-      this.#letters[this.#head++] = undefined
-      if (letter.kind === 'route') letter.done()
+  /** Everything up to `seq` is safe, and what `also` says. Numbers that were never given are ignored. */
+  confirm(seq: number, also: readonly number[]): void {
+    const last = Math.min(seq, this.seq)
+    for (let at = this.#first; at <= last; at++) this.#done(at)
+    for (let i = 0; i + 1 < also.length; i += 2) {
+      const to = Math.min(also[i + 1] as number, this.seq)
+      for (let at = Math.max(also[i] as number, this.#first); at <= to; at++) this.#done(at)
     }
+    while (this.#head < this.#letters.length && this.#letters[this.#head] === undefined) this.#head++
+    this.#compact()
+  }
+
+  /** What is not confirmed, oldest first. */
+  letters(): readonly Letter[] {
+    return this.#letters.slice(this.#head).filter((letter) => letter !== undefined)
+  }
+
+  /** Number of the letter at the head. */
+  get #first(): number {
+    return this.seq - (this.#letters.length - this.#head) + 1
+  }
+
+  #done(seq: number): void {
+    const at = this.#letters.length - (this.seq - seq) - 1
+    const letter = this.#letters[at]
+    if (letter === undefined) return
+    this.#letters[at] = undefined
+    this.size--
+    if (letter.kind === 'route') letter.done()
+  }
+
+  #compact(): void {
     if (this.#head === this.#letters.length) {
       this.#letters = []
       this.#head = 0
@@ -52,53 +75,64 @@ export class Outbox {
       this.#head = 0
     }
   }
-
-  /** What is not confirmed, oldest first. */
-  letters(): readonly Letter[] {
-    return this.#letters.slice(this.#head) as Letter[]
-  }
 }
 
-interface OpenWork {
+/** What is safe: everything up to `seq`, and pairs of first and last beyond. */
+export interface Confirmation {
   readonly seq: number
-  isSettled: boolean
+  readonly also: readonly number[]
 }
 
-/** Which messages of one sender are safe. */
+/**
+ * Which messages of one sender are safe.
+ *
+ * Each is confirmed by itself: what a client sent may be safe only when its core has word from the sender's own member, and
+ * the same the other way round, so that waiting for all earlier ones would be waiting for each other.
+ */
 export class Confirmations {
   /** Of the last message that came. */
   received = 0
-  #open: OpenWork[] = []
+  /** Numbers of messages whose work is not over, in order. */
+  readonly #open = new Set<number>()
+  /** Safe, beyond an open one, and not told yet. */
+  #beyond: number[] = []
   readonly #changed: () => void
 
-  /** `changed`: `safe` grew. */
+  /** `changed`: there is something to tell. */
   constructor(changed: () => void) {
     this.#changed = changed
-  }
-
-  /** Everything up to here is safe. */
-  get safe(): number {
-    const first = this.#open[0]
-    return first === undefined ? this.received : first.seq - 1
   }
 
   /** Notes the next message, whose handling gave `work`. What work fails with was answered where it happened. */
   add(work: void | Promise<void>): void {
     const seq = ++this.received
     if (work === undefined) {
-      if (this.#open.length === 0) this.#changed()
+      this.#safe(seq)
       return
     }
-    const open: OpenWork = { seq, isSettled: false }
+    this.#open.add(seq)
     const settle = () => {
-      open.isSettled = true
-      let count = 0
-      while (this.#open[count]?.isSettled === true) count++
-      if (count === 0) return
-      this.#open.splice(0, count)
-      this.#changed()
+      this.#open.delete(seq)
+      this.#safe(seq)
     }
-    this.#open.push(open)
     work.then(settle, settle)
+  }
+
+  /** What is to be told. */
+  take(): Confirmation {
+    const [oldest = this.received + 1] = this.#open
+    const beyond = this.#beyond.filter((seq) => seq > oldest).sort((a, b) => a - b)
+    this.#beyond = []
+    const also: number[] = []
+    for (const seq of beyond) {
+      if (also.at(-1) === seq - 1) also[also.length - 1] = seq
+      else also.push(seq, seq)
+    }
+    return { seq: oldest - 1, also }
+  }
+
+  #safe(seq: number): void {
+    if (this.#open.size > 0) this.#beyond.push(seq)
+    this.#changed()
   }
 }
