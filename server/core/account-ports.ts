@@ -18,6 +18,8 @@ export interface CredentialStore {
   setPassword(jid: Jid, password: string): Promise<void>
   setDisabled(jid: Jid, isDisabled: boolean): Promise<void>
   verifyPassword(jid: Jid, password: string): Promise<boolean>
+  /** Also forgets what a login under way has read; idempotent. */
+  deleteCredentials(jid: Jid): Promise<void>
   list(host: string, after: Jid | undefined, limit: number): Promise<Jid[]>
   count(host: string): Promise<number>
 }
@@ -109,6 +111,8 @@ function ownAccountAdmin(ports: AdminPorts): AccountAdmin {
         })
       })
       await ports.storage.write([{ op: 'owner-delete', owner: jid.toString() }])
+      // They are gone with the rest: this is for a login that has its challenge already.
+      await credentials.deleteCredentials(jid)
     },
     async setPassword(jid, password) {
       await requireExisting(jid)

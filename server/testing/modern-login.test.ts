@@ -199,6 +199,21 @@ describe('XEP-0474, XEP-0515: SCRAM says what was offered', () => {
   })
 })
 
+describe('an account that is removed', () => {
+  test('is unknown at once, also to a login that has its challenge', async () => {
+    const account = jidOf('rosaline', HOST)
+    await server.auth.create(account, PASSWORD)
+    const [client] = await connected('rosaline')
+    client.send(authenticate('SCRAM-SHA-1', 'n,,n=rosaline,r=fyko'))
+    await client.read(/<\/challenge>/)
+    await server.core.admin.remove(account)
+    assert.equal(await server.auth.exists(account), false)
+    const proven = { kind: 'report-auth', account, isSuccess: true, address: '127.0.0.1' } as const
+    assert.deepEqual(await server.auth.answer(proven), { waitMs: 0, refusal: 'unknown' })
+    client.destroy()
+  })
+})
+
 describe('XEP-0480: upgrade of keys', () => {
   test('a client brings the keys that its account lacks, and can log in with them', async () => {
     const account = jidOf('romeo', HOST)

@@ -325,6 +325,7 @@ export function memoryCredentials(initial: readonly Jid[]): CredentialStore {
     // Nobody authenticates here, so nothing asks.
     setDisabled: () => Promise.resolve(),
     verifyPassword: (jid, password) => Promise.resolve(passwords.get(jid.bare.toString()) === password),
+    deleteCredentials: (jid) => Promise.resolve(void passwords.delete(jid.bare.toString())),
     list: (host, after, limit) => {
       const start = after?.toString() ?? ''
       return Promise.resolve(ofHost(host).filter((text) => text > start).slice(0, limit).map((text) => parseJid(text)))

@@ -79,7 +79,7 @@ export function createAuthService(ports: AuthPorts): AuthService {
   return {
     clients,
     answer: message => answer({ ...ports, credentials, clients, lockout, verdictOf }, message),
-    exists: async jid => (await credentials.recordOfLogin(jid)) !== undefined,
+    exists: jid => credentials.exists(jid),
     create: (jid, password, prepare) => credentials.create(jid, password, prepare),
     setPassword: (jid, password) => credentials.setPassword(jid, password),
     verifyPassword: (jid, password) => credentials.verifyPassword(jid, password),
