@@ -177,14 +177,14 @@ export interface RunningWorker extends RunningServer {
 
 /** Takes the seat: connects to storage and the other members, and opens the listeners. It owns nothing yet. */
 export async function startWorker(
-  config: ServerConfig, runtime: Runtime, seat: Seat, control: ServerControl, onPeer: (event: PeerEvent) => void, answer: NonNullable<Cluster['answer']>,
+  config: ServerConfig, runtime: Runtime, seat: Seat, control: ServerControl, onPeer: (event: PeerEvent) => void, cluster: Omit<Cluster, 'coordinator'>,
 ): Promise<RunningWorker> {
   const { clock, log, metrics } = runtime
   const { bootId, directory, memberId } = seat
   const storage = new RemoteStorage({ memberId, bootId, directory: storageFolder(directory), clock, log, metrics })
   await storage.open()
   const bus = await createSocketBus({ memberId, bootId, directory: busFolder(directory), codec: serverCodec, clock, log, metrics, onPeer })
-  const server = await buildServer(config, runtime, storage, control, { bus, cluster: { coordinator: SUPERVISOR, answer } })
+  const server = await buildServer(config, runtime, storage, control, { bus, cluster: { coordinator: SUPERVISOR, ...cluster } })
   const started = await startMember(server, config, runtime, storage, () => storage.queuedOps)
   return { ...started, bus }
 }

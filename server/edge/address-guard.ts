@@ -81,7 +81,16 @@ export class AddressGuard {
     return true
   }
 
-  /** A connection that `enter` counted is gone. */
+  /** Counts a connection that another member's guard had let in; false when the address has too many, and nothing was counted. */
+  join(address: string, nowMs: number): boolean {
+    if (this.#exempt.has(address)) return true
+    const entry = this.#entry(networkOf(address), nowMs)
+    if (entry.connections >= this.#limits.connectionsPerAddressMax) return false
+    entry.connections++
+    return true
+  }
+
+  /** A connection that `enter` or `join` counted is gone. */
   leave(address: string): void {
     const entry = this.#entries.get(networkOf(address))
     if (entry !== undefined && entry.connections > 0) entry.connections--

@@ -21,6 +21,7 @@ import { BusCredentials } from './credentials.ts'
 import { boundFeatures, tlsFeature } from './features.ts'
 import { checkHeaderNames, checkOpening, openingOf } from './header-rules.ts'
 import type { CheckedOpening, Opening } from './header-rules.ts'
+import { handOn } from './hand-on.ts'
 import type { Hub } from './hub.ts'
 import type { Negotiation } from './negotiation.ts'
 import { Offers } from './offers.ts'
@@ -271,6 +272,7 @@ export class ClientStream implements StreamService {
     negotiation.closeLogin()
     connection.sendControl(payloadElement('success', reply.payload))
     connection.restart()
+    handOn(this.#hub, connection)
   }
 
   // ------------------------------------------------------------------------------------ iq before a session

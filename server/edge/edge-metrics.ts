@@ -10,6 +10,7 @@ export class EdgeMetrics {
   readonly overflows: CounterMetric
   readonly throttles: CounterMetric
   readonly shares: CounterMetric
+  readonly handedOn: CounterMetric
   readonly tlsFailures: CounterMetric
   readonly handshakeSeconds: HistogramMetric
   readonly negotiationSeconds: HistogramMetric
@@ -26,6 +27,7 @@ export class EdgeMetrics {
     this.overflows = metrics.counter('rollcall_edge_output_overflows_total', 'Connections closed because the peer did not read.')
     this.throttles = metrics.counter('rollcall_edge_input_throttles_total', 'Times that a connection was not read because it sent too fast.')
     this.shares = metrics.counter('rollcall_edge_input_shares_total', 'Times that a connection had sent its share of a turn and let others go first.')
+    this.handedOn = metrics.counter('rollcall_edge_handed_on_total', 'Clients whose connection went to the member that owns their account.')
     this.tlsFailures = metrics.counter('rollcall_edge_tls_failures_total', 'TLS handshakes that failed.')
     this.handshakeSeconds = metrics.histogram('rollcall_edge_tls_handshake_seconds', 'Duration of TLS handshakes.', [0.01, 0.05, 0.1, 0.25, 1, 5])
     this.negotiationSeconds = metrics.histogram(

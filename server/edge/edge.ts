@@ -14,6 +14,7 @@ import { ClientStream } from './client-stream.ts'
 import { ComponentStream } from './component-stream.ts'
 import type { EdgeConfig } from './config.ts'
 import { EdgeMetrics } from './edge-metrics.ts'
+import type { Guest } from './guest.ts'
 import { HttpFront } from './http-front.ts'
 import type { HttpRoute } from './http-routes.ts'
 import { Hub } from './hub.ts'
@@ -21,8 +22,10 @@ import type { HubMember, HubPorts } from './hub.ts'
 import { Listeners } from './listeners.ts'
 import type { BoundListener } from './listeners.ts'
 import { EdgeMembers } from './members.ts'
+import type { PassedSocket } from '../runtime/index.ts'
 import type { Stage } from './stages.ts'
 import { faultOf } from './stream-wire.ts'
+import { takeIn } from './take-in.ts'
 import { TcpConnection } from './tcp-connection.ts'
 import { TlsAcceptor } from './tls-acceptor.ts'
 
@@ -49,6 +52,8 @@ export interface Edge {
   setReadsHeld(isHeld: boolean): void
   readonly listeners: readonly BoundListener[]
   readonly connectionCount: number
+  /** Goes on with a client that another edge has handed on. */
+  takeIn(guest: Guest, socket: PassedSocket): void
   /** What it does as one of several. */
   readonly members: EdgeMembers
   /** Bytes that wait for peers to read, at most one sweep old. */
@@ -194,6 +199,10 @@ class RunningEdge implements Edge {
   #deliverBroadcast({ head, tail, conns, addresses }: DeliverBroadcast): void {
     const { connections } = this.#hub
     for (let i = 0; i < conns.length; i++) connections.get(conns[i] as number)?.deliverPresence(head + (addresses[i] as string) + tail)
+  }
+
+  takeIn(guest: Guest, socket: PassedSocket): void {
+    takeIn(this.#hub, this.#clients, guest, socket)
   }
 
   setReadsHeld(isHeld: boolean): void {

@@ -20,6 +20,7 @@ import { Admission } from './admission.ts'
 import type { EdgeConfig } from './config.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
 import { FairShare } from './fair-share.ts'
+import type { PassOn } from './guest.ts'
 import { weighOutput } from './output-bound.ts'
 import { PresenceGathering } from './presence-gathering.ts'
 import type { RemoteSession } from './remote-session.ts'
@@ -33,6 +34,8 @@ export interface HubPorts {
   readonly placement: Placement
   /** Left out where there is one member. */
   readonly carrier?: Carrier
+  /** Left out where clients stay on the member that accepted them. */
+  readonly passOn?: PassOn
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

@@ -10,10 +10,13 @@ import { flatCopy } from '@rollcall/ports'
 import { StreamFramer } from '@rollcall/xml'
 import type { Frame, FrameSink, StreamHeader, XmlLimits } from '@rollcall/xml'
 import type { Secured, Upgradable } from './client-stream.ts'
+import { takeHandle } from '../runtime/index.ts'
+import type { PassedSocket } from '../runtime/index.ts'
 import { writeDirectly } from '../runtime/direct-write.ts'
 import type { DirectWriter } from '../runtime/direct-write.ts'
 import { Connection } from './connection.ts'
 import type { StreamService } from './connection.ts'
+import type { Movable } from './guest.ts'
 import type { Hub } from './hub.ts'
 import { HOLD_BUSY, HOLD_OUTPUT } from './stages.ts'
 import type { OwnHeader, StreamFault } from './stream-wire.ts'
@@ -26,7 +29,7 @@ type OwnedSocket = Socket & { [CONNECTION]?: TcpConnection }
 /** Starts TLS on a socket that has a connection; `TcpConnection.secured` is called when it is done. */
 export type StartTls = (connection: TcpConnection, socket: Socket, host: string | undefined) => void
 
-export class TcpConnection extends Connection implements FrameSink, Upgradable, Secured, DirectWriter {
+export class TcpConnection extends Connection implements FrameSink, Upgradable, Secured, Movable, DirectWriter {
   #socket: OwnedSocket
   #tls: TLSSocket | undefined
   readonly #framer: StreamFramer
@@ -117,6 +120,22 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     this.#framer.reset()
     this.reopen()
     this.#startTls?.(this, this.#socket, this.host?.domainpart)
+  }
+
+  // ------------------------------------------------------------------------------------ another process
+
+  depart(): { readonly socket: PassedSocket; readonly rest: Uint8Array } | undefined {
+    const socket = this.#socket
+    if (!this.isOpen || this.#tls !== undefined || this.#isUpgrading || this.#isEnding) return undefined
+    this.flush()
+    if (this.#underWayBytes > 0) return undefined
+    const handle = takeHandle(socket)
+    if (handle === undefined) return undefined
+    this.#disown(socket)
+    // Of the memory that the bytes came in a process would get all.
+    const rest = this.#framer.takeRest().slice()
+    this.lost()
+    return { socket: handle, rest }
   }
 
   // ------------------------------------------------------------------------------------ input

@@ -10,12 +10,13 @@ import { createOperations, isOperationName, perform, toFailure } from '../admin/
 import type { Operations } from '../admin/index.ts'
 import type { ServerConfig } from '../config/index.ts'
 import { RollcallError } from '../config/index.ts'
+import type { Guest } from '../edge/guest.ts'
 import { makeRuntime, operationsPorts, software, startWorker, SUPERVISOR } from '../main.ts'
 import type { RunningWorker, Runtime } from '../main.ts'
 import type { Operate, OperateReply } from '../protocol/member-messages.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import { exitProcess, memoryBytes, ownPid } from '../runtime/index.ts'
-import type { ParentPort } from '../runtime/index.ts'
+import type { ParentPort, PassedSocket } from '../runtime/index.ts'
 import type { ToSupervisor, ToWorker } from './messages.ts'
 
 /** How long it may take to reach all other members. One that just died is found out by then. */
@@ -25,7 +26,7 @@ const REACH_LOOK_MS = 20
 /** Runs until it is told to stop. */
 export function runWorker(parent: ParentPort): void {
   const worker = new Worker(parent)
-  parent.onMessage((message) => worker.receive(message as ToWorker))
+  parent.onMessage((message, socket) => worker.receive(message as ToWorker, socket))
   parent.onGone(() => exitProcess(1))
 }
 
@@ -41,7 +42,7 @@ class Worker {
     this.#parent = parent
   }
 
-  receive(message: ToWorker): void {
+  receive(message: ToWorker, socket: PassedSocket | undefined): void {
     switch (message.kind) {
       case 'start':
         void this.#start(message)
@@ -52,9 +53,17 @@ class Worker {
       case 'reload-done':
         this.#reloadDone(message)
         return
+      case 'guest':
+        this.#takeIn(message.guest, socket)
+        return
       case 'stop':
         void this.#stop()
     }
+  }
+
+  #takeIn(guest: Guest, socket: PassedSocket | undefined): void {
+    if (this.#running === undefined) socket?.close()
+    else if (socket !== undefined) this.#running.server.edge.takeIn(guest, socket)
   }
 
   #tell(message: ToSupervisor): void {
@@ -67,7 +76,10 @@ class Worker {
     try {
       const running = await startWorker(config, runtime, seat, this.#control(), ({ kind, peer }) => {
         if (kind === 'gone' && peer.memberId !== SUPERVISOR) this.#tell({ kind: 'member-lost', member: peer.memberId })
-      }, (_from, message) => this.#answer(message))
+      }, {
+        answer: (_from, message) => this.#answer(message),
+        passOn: (to, guest, socket) => this.#parent.send({ kind: 'pass-on', to, guest } satisfies ToSupervisor, socket),
+      })
       this.#running = running
       this.#operations = this.#makeOperations(running, config, runtime)
       await this.#reachAll([SUPERVISOR, ...others], running, runtime)
@@ -134,7 +146,7 @@ class Worker {
     try {
       if (this.#running === undefined) throw new RollcallError('not-ready', 'the worker is starting')
       await this.#running.reload(config)
-        this.#tell({ kind: 'reloaded', serial })
+      this.#tell({ kind: 'reloaded', serial })
     } catch (error) {
       const { code, message } = toFailure(error)
       this.#tell({ kind: 'reloaded', serial, failure: { code, message } })

@@ -19,12 +19,14 @@ import type { ConfigPatch } from '../../edge/testing/edge-harness.ts'
 import { clearText, configOf, dial, HOST, logIn, OPEN, PASSWORD, plainAuth } from '../../edge/testing/edge-harness.ts'
 import type { RawClient } from '../../edge/testing/edge-harness.ts'
 import type { ListenerKind } from '../../edge/config.ts'
+import type { Guest } from '../../edge/guest.ts'
 import { serverCodec } from '../../protocol/codec.ts'
 import type { ServerMessage } from '../../protocol/messages.ts'
 import { shardOf } from '../../protocol/placement.ts'
 import { nodeCrypto } from '../../runtime/crypto.ts'
 import { nodeHasher } from '../../runtime/hasher.ts'
 import { realClock } from '../../runtime/index.ts'
+import type { PassedSocket } from '../../runtime/index.ts'
 import { createServer } from '../../server.ts'
 import type { Server } from '../../server.ts'
 import { Coordinator } from '../coordinator.ts'
@@ -38,6 +40,8 @@ export interface TownOptions {
   readonly listeners?: readonly ListenerKind[]
   readonly edge?: ConfigPatch
   readonly streamManagement?: Partial<StreamManagementConfig>
+  /** Clients go to the member that owns their account, as between processes. */
+  readonly isHandingOn?: boolean
 }
 
 const COORDINATOR = 'primary'
@@ -167,7 +171,10 @@ export class Town {
       modules, routes: [], bus, storage: untilDeath(this.storage, bus),
       clock: this.#clock, random: new SeededRandom(1000 + this.#serial), crypto: nodeCrypto, hasher: nodeHasher, log: this.log, metrics,
       control: { shutdown: () => {}, reload: () => Promise.resolve() },
-      cluster: { coordinator: COORDINATOR },
+      cluster: {
+        coordinator: COORDINATOR,
+        ...(this.#options.isHandingOn === true ? { passOn: (to, guest, socket) => this.#passOn(to, guest, socket) } : {}),
+      },
     })
     await server.start()
     const port = server.edge.listeners[0]?.port ?? 0
@@ -177,6 +184,12 @@ export class Town {
     this.coordinator.join(id)
     await active
     return member
+  }
+
+  #passOn(to: MemberId, guest: Guest, socket: PassedSocket): void {
+    const member = this.members.get(to)
+    if (member === undefined) socket.close()
+    else setImmediate(() => member.server.edge.takeIn(structuredClone(guest), socket))
   }
 
   /** As `kill -9` of the process: settles when the others own its shards. */
