@@ -1,6 +1,6 @@
 /**
- * Acked means safe, shown by killing the server: see `campaign.ts`. By default one short run of a fixed plan, as part of all
- * tests. ROLLCALL_CRASH_SECONDS makes it long, ROLLCALL_CRASH_SEED repeats another plan, ROLLCALL_CRASH_REPORT names a file
+ * Acked means safe, shown by killing the server: see `campaign.ts`. By default some two minutes of a fixed plan, as part of all
+ * tests. ROLLCALL_CRASH_SECONDS makes it longer, ROLLCALL_CRASH_SEED repeats another plan, ROLLCALL_CRASH_REPORT names a file
  * for the line of results. A slow machine makes it longer, not fail.
  */
 import assert from 'node:assert/strict'
@@ -9,7 +9,7 @@ import { describe, it } from 'node:test'
 import { useServer } from '../harness.ts'
 import { Campaign, crashServer } from './campaign.ts'
 
-const SECONDS = Number(process.env.ROLLCALL_CRASH_SECONDS ?? 1)
+const SECONDS = Number(process.env.ROLLCALL_CRASH_SECONDS ?? 90)
 const SEED = Number(process.env.ROLLCALL_CRASH_SEED ?? 174341)
 const REPORT = process.env.ROLLCALL_CRASH_REPORT
 const ROUND_MS = 20_000

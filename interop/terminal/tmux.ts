@@ -10,6 +10,8 @@ const HEIGHT = 50
 export class Terminal {
   readonly #socket: string
   readonly #env: NodeJS.ProcessEnv
+  /** Of the tmux server, once it is there. */
+  #pid: number | undefined
 
   /** `socket` is a path that no other terminal has. */
   constructor(socket: string, env: NodeJS.ProcessEnv) {
@@ -20,7 +22,8 @@ export class Terminal {
 
   /** Starts `command` in it. */
   async start(command: string): Promise<void> {
-    await this.#run('-f', '/dev/null', 'new-session', '-d', '-x', String(WIDTH), '-y', String(HEIGHT), command)
+    const started = await this.#run('-f', '/dev/null', 'new-session', '-d', '-P', '-F', '#{pid}', '-x', String(WIDTH), '-y', String(HEIGHT), command)
+    this.#pid = Number(started)
   }
 
   /** Types a line and presses enter. */
@@ -45,14 +48,29 @@ export class Terminal {
     }
   }
 
-  /** Ends it with all that runs in it; nothing happens when it has ended. */
+  /** Ends it with all that runs in it, also when its socket is gone already; nothing happens when it has ended. */
   async end(): Promise<void> {
-    await runProgram('tmux', ['-S', this.#socket, 'kill-server'], { env: this.#env, timeoutMs: COMMAND_TIMEOUT_MS })
+    const pid = this.#pid
+    if (pid === undefined) return
+    const deadline = Date.now() + COMMAND_TIMEOUT_MS
+    for (let signal: NodeJS.Signals | 0 = 'SIGTERM'; isThere(pid, signal); signal = 0) {
+      if (Date.now() > deadline) throw new Error(`tmux, process ${pid}, does not end`)
+      await sleep(POLL_MS)
+    }
   }
 
   async #run(...args: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await runProgram('tmux', ['-S', this.#socket, ...args], { env: this.#env, timeoutMs: COMMAND_TIMEOUT_MS })
     if (code !== 0) throw new Error(`tmux ${args.join(' ')} ended with ${code}: ${stderr}`)
     return stdout
+  }
+}
+
+/** Whether there is such a process; gives it the signal if so. */
+function isThere(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal)
+  } catch {
+    return false
   }
 }
