@@ -1,9 +1,10 @@
 /**
  * One presence for many accounts of this member: the hottest loop of the server.
  *
- * How it works: the stanza's text before and after the address is made once. Per target, one look-up finds the account if
- * somebody of it is here; each available session is put on the list of its edge, which puts one string together for it from
- * three shared parts. Nothing else is allocated, no stanza is copied, and accounts without sessions cost only the look-up.
+ * How it works: the stanza's text before and after the address is made once. Where each target is, is known from the
+ * broadcast before (`whereabouts.ts`), or one look-up finds the account if somebody of it is here; each available session is
+ * put on the list of its edge, which puts one string together for it from three shared parts. Nothing else is allocated, no
+ * stanza is copied, and accounts without sessions cost only the look-up.
  */
 import type { Accounts, Account, Admission, InboundStanza, PresenceEnvelope, PresenceEnvelopes, Router } from '@rollcall/module-api'
 import type { CounterMetric } from '@rollcall/ports'
@@ -14,6 +15,8 @@ import type { Roster } from '../roster/port.ts'
 import type { AbsentContacts } from './absent-contacts.ts'
 import type { DirectedPresence } from './directed.ts'
 import { headOf, tailOf } from './presence-wire.ts'
+import { Whereabouts } from './whereabouts.ts'
+import type { Route } from './whereabouts.ts'
 
 export interface FanOutPorts {
   readonly accounts: Accounts
@@ -29,9 +32,11 @@ export interface FanOutPorts {
 
 export class FanOut {
   readonly #ports: FanOutPorts
+  readonly #whereabouts: Whereabouts
 
   constructor(ports: FanOutPorts) {
     this.#ports = ports
+    this.#whereabouts = new Whereabouts(ports)
   }
 
   /**
@@ -43,14 +48,16 @@ export class FanOut {
     const from = stanza.from as Jid
     const isUnavailable = stanza.type === 'unavailable'
     const { accounts, roster } = this.#ports
+    let route = this.#whereabouts.routeOf(from.bare)
     const head = headOf(stanza)
     const tail = tailOf(stanza)
     const envelope = this.#ports.envelopes.open(from, head, tail)
     let count = 0
     for (const target of targets) {
-      const account = accounts.warm(target)
+      if (route !== undefined && !route.goTo(target)) route = this.#leave(from)
+      const account = route === undefined ? accounts.warm(target) : route.account
       if (account === undefined || account.sessions.size === 0) continue
-      if (!isUnavailable && target.isBare && !roster.isWatched(account, from)) continue
+      if (!isUnavailable && target.isBare && !(route === undefined ? roster.isWatched(account, from) : route.isWatched)) continue
       if (admission?.concerns(account, stanza) === true && !this.#isAdmitted(account, stanza, target, admission)) continue
       count += target.isFull
         ? this.#toResource(account, stanza, target, head + target.wire + tail)
@@ -59,6 +66,11 @@ export class FanOut {
     envelope.close()
     this.#ports.deliveries.add(count)
     this.#ports.delivered(count)
+  }
+
+  #leave(from: Jid): Route | undefined {
+    this.#whereabouts.forget(from.bare)
+    return undefined
   }
 
   #share(account: Account, from: Jid, target: Jid, isUnavailable: boolean, envelope: PresenceEnvelope): number {

@@ -67,7 +67,7 @@ export default defineModule({
       clock.soon(() => {
         if (roster?.item(account, from.bare)?.isPendingIn === true) service.asked(account, from)
       })
-    }, { kinds: ['presence'], concerns: (account) => account.get(slot).size > 0 })
+    }, { kinds: ['presence'], concerns: (account, stanza) => stanza.type === 'subscribe' && account.get(slot).size > 0 })
     on(messageDelivered, 'normal', ({ account, stanza, recipients }) => service.delivered(account, stanza, recipients))
     on(messageAcked, 'normal', ({ session, stanza }) => service.confirmed(session, stanza))
     on(sessionBound, 'normal', ({ session }) => service.isBack(session))

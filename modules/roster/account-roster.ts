@@ -74,6 +74,7 @@ export class AccountRoster {
 
   /** Puts an item into its place; there must be none for its address. Counts it as it is now. */
   add(item: RosterItem): void {
+    item.isGone = false
     this.#items = this.#items.toSpliced(this.#place(item.hash), 0, item)
     this.#count(item, 1)
     this.#version = Math.max(this.#version, item.version)
@@ -102,6 +103,7 @@ export class AccountRoster {
     this.#count(item, -1)
     this.setRequest(item, undefined)
     this.#items = this.#items.filter((other) => other !== item)
+    item.isGone = true
     if (version !== undefined) this.#removedVersion = version
   }
 

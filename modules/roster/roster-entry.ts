@@ -16,6 +16,8 @@ export interface RosterEntry {
   readonly isPendingIn: boolean
   /** Pre-approved (RFC 6121 §3.4). */
   readonly isApproved: boolean
+  /** It was taken out of the roster; if the contact is there again, then as another entry. */
+  readonly isGone: boolean
   /** In the roster; false for the mere note of a waiting request. */
   readonly isListed: boolean
   /** The user may see the contact's presence. */

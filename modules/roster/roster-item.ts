@@ -1,8 +1,8 @@
 /**
  * One contact of one account, as small as it can be: a million accounts hold twenty of these each.
  *
- * Five fields. State, pre-approval, "is in the roster" and a hash of the address share one small integer; the address is
- * the interned bare JID that sessions and other rosters hold too; no groups is one shared array. Instances are mutable and
+ * Five fields. State, pre-approval, "is in the roster", "was taken out" and a hash of the address share one small
+ * integer; the address is the interned bare JID that sessions and other rosters hold too; no groups is one shared array. Instances are mutable and
  * belong to their `AccountRoster`; everybody else sees them as `RosterEntry`.
  */
 import type { Jid } from '@rollcall/jid'
@@ -13,8 +13,9 @@ import type { Subscription, SubscriptionState } from './subscription.ts'
 const STATE_MASK = 15
 const APPROVED = 16
 const LISTED = 32
-/** The hash takes what the flags leave of 31 bits, so that both are one V8 small integer. */
-const HASH_SHIFT = 6
+const GONE = 64
+/** The hash takes what the flags leave of 32 bits: in V8 on 64-bit machines both are one small integer. */
+const HASH_SHIFT = 7
 
 /** Hashes are from 0 up to this. */
 export const HASHES = 0x2000000
@@ -77,6 +78,14 @@ export class RosterItem implements RosterEntry {
 
   set isListed(isListed: boolean) {
     this.#bits = isListed ? this.#bits | LISTED : this.#bits & ~LISTED
+  }
+
+  get isGone(): boolean {
+    return (this.#bits & GONE) !== 0
+  }
+
+  set isGone(isGone: boolean) {
+    this.#bits = isGone ? this.#bits | GONE : this.#bits & ~GONE
   }
 
   get subscription(): Subscription {

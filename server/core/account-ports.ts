@@ -27,6 +27,7 @@ export interface CredentialStore {
 export function accountsPort(registry: AccountRegistry, credentials: CredentialStore): Accounts {
   return {
     warm: (jid) => registry.warm(jid.bare),
+    get warmedCount() { return registry.warmedCount },
     use: <T>(jid: Jid, use: (account: Account) => T) =>
       new Promise<T | undefined>((resolve, reject) => {
         registry.use(jid.bare, (account, failure) => {

@@ -36,6 +36,7 @@ export class AccountRegistry {
   readonly #temporary = new Set<string>()
   readonly #slots: RegisteredSlot<unknown>[] = []
   readonly #sweep
+  #warmedCount = 0
 
   constructor(ports: RegistryPorts) {
     this.#ports = ports
@@ -61,6 +62,11 @@ export class AccountRegistry {
 
   warm(bareJid: Jid): LocalAccount | undefined {
     return this.#warm.get(bareJid.toString())
+  }
+
+  /** How often accounts became warm so far. */
+  get warmedCount(): number {
+    return this.#warmedCount
   }
 
   /** Whether such an account is being loaded. */
@@ -102,12 +108,18 @@ export class AccountRegistry {
   /** Installs an account that was handed over instead of loaded. */
   install(account: LocalAccount): void {
     account.lastUsedAt = this.#ports.clock.monotonic()
+    this.evict(account.jid)
     this.#warm.set(account.jid.toString(), account)
+    this.#warmedCount++
   }
 
   /** Forgets a warm account without any ceremony: removal and hand-off. */
   evict(bareJid: Jid): void {
-    this.#warm.delete(bareJid.toString())
+    const key = bareJid.toString()
+    const account = this.#warm.get(key)
+    if (account === undefined) return
+    account.isWarm = false
+    this.#warm.delete(key)
   }
 
   /** Unloads accounts that nobody is connected to and nobody asked for lately. */
@@ -119,7 +131,7 @@ export class AccountRegistry {
     // Insertion order is close to age order, so that what is over the limit is the oldest.
     const excess = idle.length - idleAccountsMax
     idle.forEach((account, i) => {
-      if (i < excess || account.lastUsedAt <= deadline) this.#warm.delete(account.jid.toString())
+      if (i < excess || account.lastUsedAt <= deadline) this.evict(account.jid)
     })
   }
 

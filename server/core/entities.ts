@@ -38,6 +38,7 @@ export class LocalAccount implements Account {
   readonly states: unknown[]
   /** Of an ANONYMOUS login: gone with its last session, and never in the list of accounts. */
   readonly isTemporary: boolean
+  isWarm = true
   /** Monotonic ms of the last use without a session; drives unloading. */
   lastUsedAt = 0
 

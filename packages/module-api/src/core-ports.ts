@@ -41,6 +41,8 @@ export interface ProbeAnswer {
 export interface Accounts {
   /** The account if it is warm here; never loads. */
   warm(jid: Jid): Account | undefined
+  /** How often accounts became warm so far: while it is the same, nobody is warm who was not. */
+  readonly warmedCount: number
   /** Warms the account and runs `use` in the account's order; undefined when no such account exists. */
   use<T>(jid: Jid, use: (account: Account) => T): Promise<T | undefined>
   exists(jid: Jid): Promise<boolean>

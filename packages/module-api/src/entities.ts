@@ -37,6 +37,8 @@ export const sessionSlot = <T>(slot: SessionSlot<T>): SessionSlot<T> => slot
 export interface Account {
   /** The bare JID. */
   readonly jid: Jid
+  /** False once it was unloaded or went to another member: whoever kept a reference looks it up anew. */
+  readonly isWarm: boolean
   /** Connected resources by resourcepart. */
   readonly sessions: ReadonlyMap<string, Session>
   get<T>(slot: AccountSlot<T>): T
