@@ -164,6 +164,7 @@ const topLevel = {
     required: field.boolean(defaultEdgeConfig.isTlsRequired, 'Clients must encrypt before they log in; HTTP from loopback addresses is let through.'),
     minVersion: field.choice(tls.minVersion, ['TLSv1.2', 'TLSv1.3'], 'Oldest version of TLS.'),
     ciphers: field.text(tls.ciphers, 'OpenSSL cipher list.'),
+    compact: field.boolean(tls.isCompact, 'Connections of TLS 1.3 take about as little memory as those without TLS; false leaves them to OpenSSL.'),
     pollMs: number('pollMs', tls.pollMs, 100, 3_600_000, 'How often certificate files are looked at for changes.'),
   }),
   storage: section('Where durable data is.', {

@@ -126,6 +126,7 @@ function edgeConfig(settings: Settings, { hosts, folder, dataDir, isTryOut, hasA
       ciphers: tls.ciphers,
       clientAuthorityFile: auth.clientAuthority === '' ? '' : resolve(folder, auth.clientAuthority),
       pollMs: tls.pollMs,
+      isCompact: tls.compact,
     },
     isTlsRequired: tls.required,
     components: settings.components.map(({ domain, secret }) => ({ domain: prepareDomainpart(domain), secret })),

@@ -7,12 +7,14 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import { createSecureContext } from 'node:tls'
+import { PassThrough } from 'node:stream'
+import { createSecureContext, TLSSocket } from 'node:tls'
 import type { SecureContext } from 'node:tls'
 import type { Clock, Log, Random, Timer } from '@rollcall/ports'
 import type { CertificateConfig, TlsConfig } from './config.ts'
 import { asciiOf, selfSignedFor } from './self-signed.ts'
 import type { CertificatePair } from './self-signed.ts'
+import { hasJsStreams } from '../runtime/js-stream.ts'
 
 interface Entry {
   context: SecureContext
@@ -61,6 +63,11 @@ export class Certificates {
 
   get config(): TlsConfig {
     return this.#config
+  }
+
+  /** Whether contexts tell the secrets of their connections to sockets that listen for `keylog`. */
+  get tellsSecrets(): boolean {
+    return this.#config.isCompact && hasJsStreams
   }
 
   /** Called after any context was replaced. */
@@ -159,6 +166,7 @@ export class Certificates {
       ciphers: config.ciphers,
       honorCipherOrder: true,
     })
+    if (config.isCompact && hasJsStreams) tellSecrets(context)
     const leaf = new X509Certificate(pair.certificate)
     if (files === undefined) log.info('certificate-self-signed', { host, fingerprint: leaf.fingerprint256 })
     else if (leaf.checkHost(asciiOf(host)) === undefined) log.warn('certificate-name-mismatch', { host, subject: leaf.subjectAltName })
@@ -172,6 +180,14 @@ export class Certificates {
       throw new CertificateError('client authorities', error)
     }
   }
+}
+
+/** Node turns the key log on for a context when a socket made with it gets a listener; contexts found by SNI never are. */
+function tellSecrets(secureContext: SecureContext): void {
+  const socket = new TLSSocket(new PassThrough(), { isServer: true, secureContext })
+  socket.on('error', () => {})
+  socket.on('keylog', () => {})
+  socket.destroy()
 }
 
 /** A text that changes when the files do. */

@@ -49,6 +49,8 @@ export interface TlsConfig {
   readonly clientAuthorityFile: string
   /** How often certificate files are looked at for changes. */
   readonly pollMs: number
+  /** Connections of TLS 1.3 leave OpenSSL after the handshake, for a record layer that takes less memory. */
+  readonly isCompact: boolean
 }
 
 export interface ComponentConfig {
@@ -216,6 +218,7 @@ export const defaultEdgeConfig: EdgeConfig = {
     ciphers: CIPHERS,
     clientAuthorityFile: '',
     pollMs: 10_000,
+    isCompact: false,
   },
   isTlsRequired: true,
   components: [],

@@ -13,6 +13,8 @@ export class EdgeMetrics {
   readonly handedOn: CounterMetric
   readonly tlsFailures: CounterMetric
   readonly handshakeSeconds: HistogramMetric
+  /** TLS connections that have left OpenSSL. */
+  compactCount = 0
   readonly negotiationSeconds: HistogramMetric
   readonly #metrics: Metrics
   /** By metric, then by the value of its label. */

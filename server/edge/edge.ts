@@ -86,11 +86,11 @@ class RunningEdge implements Edge {
     this.members = new EdgeMembers(this.#hub)
     this.#certificates = new Certificates(ports.config.tls, ports)
     const tlsPorts = {
-      certificates: this.#certificates, metrics, now: () => ports.clock.monotonic(),
+      certificates: this.#certificates, metrics, now: () => ports.clock.monotonic(), soon: (callback: () => void) => ports.clock.soon(callback),
       handshakeTimeoutMs: ports.config.timeouts.negotiationMs,
     }
-    this.#xmppTls = new TlsAcceptor(tlsPorts, 'xmpp-client', true)
-    this.#httpTls = new TlsAcceptor(tlsPorts, 'http/1.1', false)
+    this.#xmppTls = new TlsAcceptor(tlsPorts, { protocol: 'xmpp-client', asksClients: true, mayLeaveOpenSsl: true })
+    this.#httpTls = new TlsAcceptor(tlsPorts, { protocol: 'http/1.1', asksClients: false, mayLeaveOpenSsl: false })
     this.#clients = new ClientStream(this.#hub)
     this.#components = new ComponentStream(this.#hub)
     this.#http = new HttpFront(this.#hub, this.#clients, ports.routes ?? [])
@@ -217,7 +217,7 @@ class RunningEdge implements Edge {
 
   /** STARTTLS: one function for all connections. */
   readonly #startTls = (connection: TcpConnection, socket: Socket, host: string | undefined): void => {
-    this.#xmppTls.accept(socket, host ?? this.#hub.defaultHost.domainpart, (secure) => connection.secured(secure))
+    this.#xmppTls.accept(socket, host ?? this.#hub.defaultHost.domainpart, (secure, pipe) => connection.secured(secure, pipe))
   }
 
   #acceptClientTls(socket: Socket, address: string): void {
@@ -247,6 +247,7 @@ class RunningEdge implements Edge {
         metrics.observe('rollcall_edge_connections', 'Connections by transport and stage.', () => this.#census.count(transport, stage), labels)
       }
     }
+    metrics.observe('rollcall_edge_tls_compact', 'TLS connections that have left OpenSSL for the compact record layer.', () => metrics.compactCount)
     metrics.observe('rollcall_edge_output_queue_bytes', 'Bytes that wait for peers to read.', () => this.#census.queuedBytes)
     metrics.observe('rollcall_edge_admission_waiting', 'Connections that wait to be let in.', () => this.#hub.admission.size)
     metrics.observe('rollcall_edge_addresses', 'Addresses remembered for limits.', () => this.#hub.guard.size)

@@ -5,6 +5,7 @@ import type { Jid } from '@rollcall/jid'
 import type { SaslSession, Sasl2Session, TokenContext } from '@rollcall/stream'
 import type { HostInfo } from '../protocol/messages.ts'
 import type { InlineWishes } from './sasl2-wishes.ts'
+import type { TlsFacts } from './tls-facts.ts'
 
 export class Negotiation {
   /** Bytes received so far. */
@@ -30,6 +31,8 @@ export class Negotiation {
   early: string[] | undefined
   /** Bytes of them. */
   earlyBytes = 0
+  /** Once TLS is up. */
+  tls: TlsFacts | undefined
   /** TLS was started: no second time. */
   hasUpgraded = false
 

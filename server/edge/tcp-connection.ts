@@ -2,7 +2,8 @@
  * A stream over TCP, in clear or under TLS: bytes to frames and one write per turn.
  *
  * Sockets carry their connection under a symbol and share their listeners, so a connection costs no closures. STARTTLS
- * swaps the socket under a living connection.
+ * swaps the socket under a living connection, and swaps it back when TLS leaves OpenSSL: from then on the connection is one
+ * over plain TCP whose bytes pass through a `RecordLayer` (docs/adr/0014-tls-memory.md).
  */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -21,17 +22,27 @@ import type { Hub } from './hub.ts'
 import { HOLD_BUSY, HOLD_OUTPUT } from './stages.ts'
 import type { OwnHeader, StreamFault } from './stream-wire.ts'
 import { NS_TLS, streamErrorWire, streamHeaderWire } from './stream-wire.ts'
-import { certificateIdentities, channelBindings, tlsVersion } from './tls-facts.ts'
+import { tlsFacts } from './tls-facts.ts'
+import type { TlsFacts } from './tls-facts.ts'
+import type { RecordLayer, RecordSink } from './tls-records/record-layer.ts'
+import { TlsFault } from './tls-records/record.ts'
+import type { TlsPipe } from './tls-records/tls-pipe.ts'
 
 const CONNECTION = Symbol('connection')
 type OwnedSocket = Socket & { [CONNECTION]?: TcpConnection }
+const NO_BINDINGS: ReadonlyMap<string, Uint8Array> = new Map()
 
 /** Starts TLS on a socket that has a connection; `TcpConnection.secured` is called when it is done. */
 export type StartTls = (connection: TcpConnection, socket: Socket, host: string | undefined) => void
 
-export class TcpConnection extends Connection implements FrameSink, Upgradable, Secured, Movable, DirectWriter {
+export class TcpConnection extends Connection implements FrameSink, Upgradable, Secured, Movable, DirectWriter, RecordSink {
   #socket: OwnedSocket
+  /** While OpenSSL does the TLS. */
   #tls: TLSSocket | undefined
+  /** Where OpenSSL may be left. */
+  #pipe: TlsPipe | undefined
+  /** Does the TLS after OpenSSL. */
+  #records: RecordLayer | undefined
   readonly #framer: StreamFramer
   readonly #startTls: StartTls | undefined
   #isEnding = false
@@ -51,11 +62,11 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   }
 
   get transport(): 'tcp' | 'tls' {
-    return this.#tls === undefined ? 'tcp' : 'tls'
+    return this.isSecure ? 'tls' : 'tcp'
   }
 
   get isSecure(): boolean {
-    return this.#tls !== undefined
+    return this.#tls !== undefined || this.#records !== undefined
   }
 
   /** Begins to read in clear. */
@@ -70,8 +81,8 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     this.#own(this.#socket)
   }
 
-  /** TLS is up: everything goes through `socket` from now on. */
-  secured(socket: TLSSocket): void {
+  /** TLS is up: everything goes through `socket` from now on, or until `pipe` lets it leave OpenSSL. */
+  secured(socket: TLSSocket, pipe: TlsPipe | undefined): void {
     if (this.stage === 'closed' || !this.isOpen) {
       socket.destroy()
       return
@@ -80,6 +91,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     this.#isPaused = false
     this.#disown(this.#socket)
     this.#tls = socket
+    this.#pipe = pipe
     this.#socket = socket
     this.#own(socket)
     socket.on('data', onData)
@@ -87,21 +99,46 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   }
 
   channelBindings(): ReadonlyMap<string, Uint8Array> {
-    return this.#tls === undefined ? new Map() : channelBindings(this.#tls)
+    return this.#facts?.channelBindings ?? NO_BINDINGS
   }
 
   tlsVersion(): string | undefined {
-    return this.#tls && tlsVersion(this.#tls)
+    return this.#facts?.version
   }
 
   certificateIdentities(): readonly string[] {
-    return this.#tls === undefined ? [] : certificateIdentities(this.#tls)
+    return this.#facts?.certificateIdentities ?? []
+  }
+
+  get #facts(): TlsFacts | undefined {
+    const { negotiation } = this
+    if (negotiation === undefined || this.#tls === undefined) return negotiation?.tls
+    return (negotiation.tls ??= tlsFacts(this.#tls))
+  }
+
+  /** At a moment when nothing is half-way, OpenSSL can go. */
+  #leaveOpenSsl(pipe: TlsPipe, tls: TLSSocket): void {
+    if (this.#isPaused || (this.holds & ~HOLD_BUSY) !== 0) return
+    const records = pipe.takeOver(tls)
+    if (records === undefined) return
+    // Asked for while OpenSSL still knows; a login may be under way.
+    void this.#facts
+    this.#disown(tls)
+    this.#tls = undefined
+    this.#pipe = undefined
+    this.#records = records
+    this.#socket = pipe.raw
+    tls.destroy()
+    this.#own(pipe.raw)
+    pipe.raw.on('data', onData)
+    pipe.raw.resume()
+    this.hub.metrics.compactCount++
   }
 
   // ------------------------------------------------------------------------------------ STARTTLS
 
   get mayUpgrade(): boolean {
-    return this.#startTls !== undefined && this.#tls === undefined && this.negotiation?.hasUpgraded === false
+    return this.#startTls !== undefined && !this.isSecure && this.negotiation?.hasUpgraded === false
   }
 
   /** `<proceed/>`, then TLS (RFC 6120 §5.4.2.3). */
@@ -126,7 +163,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
 
   depart(): { readonly socket: PassedSocket; readonly rest: Uint8Array } | undefined {
     const socket = this.#socket
-    if (!this.isOpen || this.#tls !== undefined || this.#isUpgrading || this.#isEnding) return undefined
+    if (!this.isOpen || this.isSecure || this.#isUpgrading || this.#isEnding) return undefined
     this.flush()
     if (this.#underWayBytes > 0) return undefined
     const handle = takeHandle(socket)
@@ -141,6 +178,32 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   // ------------------------------------------------------------------------------------ input
 
   onBytes(chunk: Uint8Array): void {
+    if (this.#records === undefined) {
+      this.onPlaintext(chunk)
+      return
+    }
+    try {
+      this.#records.receive(chunk, this)
+    } catch (error) {
+      this.#onTlsFault(this.#records, error)
+    }
+  }
+
+  /** The peer broke the protocol of records: it is told, if it still reads, and that is all. */
+  #onTlsFault(records: RecordLayer, error: unknown): void {
+    if (!(error instanceof TlsFault)) throw error
+    this.hub.ports.log.debug('tls-fault', { conn: this.id, address: this.address, alert: error.alert })
+    this.out = ''
+    this.#write(records.sealEnd(error.alert))
+    this.destroy()
+  }
+
+  onTlsEnd(isError: boolean): void {
+    if (isError) this.destroy()
+    else this.onEnd()
+  }
+
+  onPlaintext(chunk: Uint8Array): void {
     this.noteInput(chunk.length)
     this.shareUsed = 0
     try {
@@ -218,6 +281,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
 
   protected override released(): void {
     this.hub.guard.leave(this.address)
+    if (this.#records !== undefined) this.hub.metrics.compactCount--
   }
 
   protected override writeKeepalive(): void {
@@ -244,8 +308,9 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
 
   override flush(): void {
     const { out } = this
-    const socket = this.#socket
     if (out === '' || this.#isUpgrading) return
+    if (this.#pipe !== undefined && this.#tls !== undefined) this.#leaveOpenSsl(this.#pipe, this.#tls)
+    const socket = this.#socket
     this.out = ''
     const waiting = socket.writableLength + this.#underWayBytes
     if (this.stage === 'bound' && waiting + out.length > this.service.outputBytesMax()) {
@@ -253,9 +318,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
       return
     }
     this.hub.metrics.bytesOut.add(out.length)
-    const isDirect = waiting === 0 && this.#tls === undefined && !this.#isEnding
-    // Behind something else it waits for a slow client, and a slice would keep all alive that came with it.
-    const isTaken = isDirect ? this.#writeDirectly(socket, out) : write(socket, waiting > 0 ? flatCopy(out) : out)
+    const isTaken = this.#write(this.#records === undefined ? out : this.#records.seal(out))
     const isHigh = !isTaken && waiting + out.length > this.hub.config.limits.outputHighBytes
     if (isHigh && this.isOpen && (this.holds & HOLD_OUTPUT) === 0) {
       this.hold(HOLD_OUTPUT)
@@ -263,7 +326,13 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     }
   }
 
-  #writeDirectly(socket: Socket, out: string): boolean {
+  /** False when it waits in the socket. */
+  #write(out: string | Buffer): boolean {
+    const socket = this.#socket
+    const waiting = socket.writableLength + this.#underWayBytes
+    // Behind something else it waits for a slow client, and a slice would keep all alive that came with it.
+    if (waiting > 0) return write(socket, typeof out === 'string' ? flatCopy(out) : out)
+    if (this.#tls !== undefined || this.#isEnding) return write(socket, out)
     const outcome = writeDirectly(socket, out, this)
     if (outcome === 'impossible') return write(socket, out)
     if (outcome === 'under-way') this.#underWayBytes = out.length
@@ -285,6 +354,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
       return
     }
     this.flush()
+    if (this.#records !== undefined) write(this.#socket, this.#records.sealEnd())
     this.#socket.end()
   }
 
@@ -310,6 +380,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
 
   #own(socket: OwnedSocket): void {
     socket[CONNECTION] = this
+    socket.off('error', onError)
     socket.on('error', onError)
     socket.on('close', onClose)
     socket.on('end', onEnd)
@@ -325,8 +396,8 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
 }
 
 /** False when it waits in the socket. */
-function write(socket: Socket, wire: string): boolean {
-  return socket.destroyed || !socket.writable || socket.write(wire, 'latin1')
+function write(socket: Socket, wire: string | Buffer): boolean {
+  return socket.destroyed || !socket.writable || (typeof wire === 'string' ? socket.write(wire, 'latin1') : socket.write(wire))
 }
 
 function onData(this: OwnedSocket, chunk: Uint8Array): void {

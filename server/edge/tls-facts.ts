@@ -8,6 +8,18 @@ const EXPORTER_BYTES = 32
 const NO_CONTEXT = Buffer.alloc(0)
 const BINDINGS_KEPT_MAX = 256
 
+/** What SASL wants to know; asked for once a connection, for OpenSSL may hand its TLS over before the login. */
+export interface TlsFacts {
+  readonly channelBindings: ReadonlyMap<string, Uint8Array>
+  readonly certificateIdentities: readonly string[]
+  /** As XEP-0515 writes it. */
+  readonly version: string | undefined
+}
+
+export function tlsFacts(socket: TLSSocket): TlsFacts {
+  return { channelBindings: channelBindings(socket), certificateIdentities: certificateIdentities(socket), version: tlsVersion(socket) }
+}
+
 /** tls-server-end-point by certificate: computed once each. */
 const endPoints = new Map<string, Uint8Array | undefined>()
 

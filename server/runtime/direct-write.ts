@@ -12,6 +12,8 @@ import type { Socket } from 'node:net'
 
 interface WriteRequest {
   oncomplete?: (status: number) => void
+  /** Keeps what is written for as long as the write is under way. */
+  bytes?: Uint8Array
 }
 interface StreamBinding {
   readonly WriteWrap: new () => WriteRequest
@@ -21,6 +23,7 @@ interface StreamBinding {
 }
 interface StreamHandle {
   writeLatin1String(request: WriteRequest, text: string): number
+  writeBuffer(request: WriteRequest, bytes: Uint8Array): number
 }
 
 /** Whose write it is. */
@@ -37,17 +40,22 @@ const HANDLE = '_handle'
 const binding = findBinding()
 let spare: WriteRequest | undefined
 
-/** Writes to a socket without TLS. One whose connection is gone is destroyed, as `socket.write` would. */
-export function writeDirectly(socket: Socket, wire: string, writer: DirectWriter): DirectWrite {
+/**
+ * Writes a wire string, or bytes that are not changed afterwards, to a socket without TLS. One whose connection is gone is
+ * destroyed, as `socket.write` would.
+ */
+export function writeDirectly(socket: Socket, wire: string | Uint8Array, writer: DirectWriter): DirectWrite {
   const handle = (socket as unknown as Partial<Record<typeof HANDLE, Partial<StreamHandle> | null>>)[HANDLE]
-  if (binding === undefined || handle?.writeLatin1String === undefined) return 'impossible'
+  if (binding === undefined || handle?.writeLatin1String === undefined || handle.writeBuffer === undefined) return 'impossible'
   const request = (spare ??= new binding.WriteWrap())
-  if (handle.writeLatin1String(request, wire) !== 0) {
+  const status = typeof wire === 'string' ? handle.writeLatin1String(request, wire) : handle.writeBuffer(request, wire)
+  if (status !== 0) {
     socket.destroy()
     return 'taken'
   }
   if (binding.streamBaseState[binding.kLastWriteWasAsync] === 0) return 'taken'
   spare = undefined
+  if (typeof wire !== 'string') request.bytes = wire
   request.oncomplete = (status) => {
     if (status < 0) socket.destroy()
     writer.written()

@@ -1,0 +1,89 @@
+/**
+ * Keys of TLS 1.3 records from traffic secrets (RFC 8446 §7.1 to §7.3), and their use: one nonce for each record.
+ *
+ * The handshake, and with it everything before the traffic secrets, is OpenSSL's.
+ */
+import { createHmac, createSecretKey } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+
+/** RFC 8446 §B.4: what of a cipher suite records depend on. */
+export interface CipherSuite {
+  readonly algorithm: 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305'
+  readonly keyBytes: number
+  readonly hash: 'sha256' | 'sha384'
+}
+
+/** By the name in RFC 8446 §B.4. Those of 8-byte tags (CCM_8) are not for us. */
+export const cipherSuites: ReadonlyMap<string, CipherSuite> = new Map<string, CipherSuite>([
+  ['TLS_AES_128_GCM_SHA256', { algorithm: 'aes-128-gcm', keyBytes: 16, hash: 'sha256' }],
+  ['TLS_AES_256_GCM_SHA384', { algorithm: 'aes-256-gcm', keyBytes: 32, hash: 'sha384' }],
+  ['TLS_CHACHA20_POLY1305_SHA256', { algorithm: 'chacha20-poly1305', keyBytes: 32, hash: 'sha256' }],
+])
+
+export const HASH_BYTES = { sha256: 32, sha384: 48 } as const
+
+/** Of all three suites. */
+const NONCE_BYTES = 12
+/** A nonce carries 48 bits here, of the 64 that it may; keys are updated long before. */
+const SEQUENCE_MAX = 2 ** 48 - 1
+
+/** Shared by all connections: a nonce lives from one line to the next. */
+const nonce = Buffer.alloc(NONCE_BYTES)
+
+/** HKDF-Expand-Label with an empty context (RFC 8446 §7.1); throws `RangeError` beyond one block of the hash, which records never need. */
+export function hkdfExpandLabel(hash: CipherSuite['hash'], secret: Uint8Array, label: string, length: number): Uint8Array {
+  if (length > HASH_BYTES[hash]) throw new RangeError(`${length} bytes are more than one block`)
+  const full = `tls13 ${label}`
+  const info = Buffer.from([length >> 8, length & 0xff, full.length, ...Buffer.from(full, 'latin1'), 0])
+  // RFC 5869 §2.3: T(1) = HMAC(PRK, info | 0x01).
+  const block = createHmac(hash, secret).update(info).update(Uint8Array.of(1)).digest()
+  // A small array of its own: a Buffer would keep an allocation outside of the heap for as long as the connection lives.
+  return new Uint8Array(block.subarray(0, length))
+}
+
+/** The key of one direction, with the number of the next record. */
+export class TrafficKey {
+  readonly suite: CipherSuite
+  /** Of the next record (RFC 8446 §5.3). */
+  sequence: number
+  key: KeyObject
+  #iv: Uint8Array
+  #secret: Uint8Array
+
+  /** Keeps `secret`, and overwrites it when the key is updated. */
+  constructor(suite: CipherSuite, secret: Uint8Array, sequence = 0) {
+    this.suite = suite
+    this.sequence = sequence
+    this.#secret = secret
+    this.key = keyOf(suite, secret)
+    this.#iv = ivOf(suite, secret)
+  }
+
+  /** The nonce of the next record, which then has been used (RFC 8446 §5.3); valid until the next call for any connection. */
+  nextNonce(): Uint8Array {
+    if (this.sequence > SEQUENCE_MAX) throw new RangeError('sequence number')
+    nonce.fill(0, 0, 6)
+    nonce.writeUIntBE(this.sequence++, 6, 6)
+    for (let i = 0; i < NONCE_BYTES; i++) nonce[i] = (nonce[i] as number) ^ (this.#iv[i] as number)
+    return nonce
+  }
+
+  /** The next generation (RFC 8446 §7.2). */
+  update(): void {
+    const secret = hkdfExpandLabel(this.suite.hash, this.#secret, 'traffic upd', HASH_BYTES[this.suite.hash])
+    this.#secret.fill(0)
+    this.#secret = secret
+    this.key = keyOf(this.suite, secret)
+    this.#iv = ivOf(this.suite, secret)
+    this.sequence = 0
+  }
+}
+
+// RFC 8446 §7.3
+function keyOf({ hash, keyBytes }: CipherSuite, secret: Uint8Array): KeyObject {
+  return createSecretKey(hkdfExpandLabel(hash, secret, 'key', keyBytes))
+}
+
+function ivOf({ hash }: CipherSuite, secret: Uint8Array): Uint8Array {
+  return hkdfExpandLabel(hash, secret, 'iv', NONCE_BYTES)
+}
