@@ -38,6 +38,7 @@ export interface JsStreamHandle {
 /** What a request that can no longer be done is answered with: libuv's `UV_ECANCELED`. */
 export const CANCELED = -125
 
+const HANDLE = '_handle'
 const Handle = findHandle()
 
 /** Whether this Node has such handles. */
@@ -56,7 +57,7 @@ export function socketOver(handle: JsStreamHandle): Socket {
 
 /** Encrypted bytes that OpenSSL has written and the stream has not taken; undefined when that cannot be told. */
 export function tlsQueueBytes(socket: TLSSocket): number | undefined {
-  const queue = (socket as unknown as { readonly _handle?: { readonly writeQueueSize?: unknown } | null })._handle?.writeQueueSize
+  const queue = (socket as unknown as Partial<Record<typeof HANDLE, { readonly writeQueueSize?: unknown } | null>>)[HANDLE]?.writeQueueSize
   return typeof queue === 'number' ? queue : undefined
 }
 
