@@ -42,7 +42,8 @@ export default defineModule({
     const lasts = new LastPresences(stores.lasts, clock, log)
     const pacer = new Pacer({
       clock, load, budget: config.deliveriesPerSecondMax,
-      publish: (account, stanza) => service.publish(account, stanza),
+      audience: (account) => service.audience(account),
+      broadcast: (stanza, targets) => router.broadcast(stanza, targets),
       coalesced: metrics.counter('rollcall_presence_coalesced_total', 'Changes that were superseded before contacts were told.'),
       damped: metrics.counter('rollcall_presence_damped_total', 'Resources that were back as they were before contacts were told.'),
       seconds: metrics.histogram('rollcall_presence_seconds', 'Time from a change to the end of its broadcast.', SECONDS),

@@ -1,10 +1,14 @@
 /**
- * When contacts are told of a change: at once, or after a window in which only the last state counts.
+ * When contacts are told of a change: at once, or after a window in which only the last state counts, and never so many in
+ * one turn of the event loop that messages wait for them.
  *
  * How it works: the change waits where it is made, not where it is delivered. A resource that changes ten times in a
  * window costs one broadcast instead of ten, whatever the number of contacts; one that went and came back as it was costs
  * none. One record per resource, so memory is bounded by the number of sessions; one timer for all. All that waits is
  * sent together, so that a contact that watches several of them gets it in one write.
+ *
+ * Each turn has a slice of time for broadcasts. What is left over when it is used up is `due`: it goes on in the next turns, in
+ * the order in which it came, before anything newer; a broadcast to very many goes in parts. Between, messages have theirs.
  *
  * Order: whatever else an account's resources send, or is said about the account, is preceded by what waits about it
  * (`settle`). So a state is never overtaken, and never overtakes.
@@ -14,10 +18,11 @@ import type { Jid } from '@rollcall/jid'
 import type { Clock, CounterMetric, HistogramMetric, Load } from '@rollcall/ports'
 import type { Stanza } from '@rollcall/stanza'
 import { isSamePresence } from './content.ts'
+import { PART_RECEIVERS } from './whereabouts.ts'
 import { windowMs } from './window.ts'
 
 /** Broadcasts are expanded for so long in one turn, in ms; then messages have theirs. */
-const SLICE_MS = 2
+export const SLICE_MS = 2
 /** So much of the budget may be used at once, in seconds: short bursts pass without waiting. */
 const BURST_SECONDS = 0.25
 /** The part of the window that is spent here; the rest is for the edge, which gathers writes. */
@@ -28,10 +33,14 @@ const WAITING_MAX = 1_000_000
 interface Waiting {
   account: Account
   readonly jid: Jid
-  /** What contacts were told last. */
-  readonly known: Stanza
+  /** What contacts were told last; undefined when the resource was not there. */
+  readonly known: Stanza | undefined
   latest: Stanza
   readonly sinceMs: number
+  /** Who is told, once that has begun: then `latest` does not change any more. */
+  targets: readonly Jid[] | undefined
+  /** How many of them have been. */
+  toldCount: number
 }
 
 export interface PacerPorts {
@@ -39,8 +48,9 @@ export interface PacerPorts {
   readonly load: Load
   /** Deliveries per second; 0 for no limit. */
   readonly budget: number
-  /** Tells everybody who may know. */
-  readonly publish: (account: Account, stanza: Stanza) => void
+  /** Everybody who may know. */
+  readonly audience: (account: Account) => readonly Jid[]
+  readonly broadcast: (stanza: Stanza, targets: readonly Jid[]) => void
   readonly coalesced: CounterMetric
   readonly damped: CounterMetric
   /** Seconds from the arrival of a change to the end of its broadcast. */
@@ -49,11 +59,16 @@ export interface PacerPorts {
 
 export class Pacer {
   readonly #ports: PacerPorts
-  /** By bare JID, the one that waits longest first. */
+  /** By bare JID, the one that waits longest first: those whose window is not over. */
   readonly #waiting = new Map<string, Waiting[]>()
-  #isScheduled = false
+  /** The same for those whose turn it is. */
+  readonly #due = new Map<string, Waiting[]>()
+  #isTimerSet = false
   #isTurnOpen = false
-  #turnEndMs = 0
+  /** Of this turn's slice. */
+  #spentMs = 0
+  /** The budget is used up, and a timer goes on when it is not. */
+  #isDry = false
   #tokens: number
   #refilledAtMs: number
 
@@ -65,59 +80,63 @@ export class Pacer {
 
   /** Accounts of which a change waits. */
   get size(): number {
-    return this.#waiting.size
+    return this.#waiting.size + this.#due.size
   }
 
   /** How long changes wait now, in ms. */
   get windowMs(): number {
-    const wantedMs = this.#wantedMs()
-    for (const [oldest] of this.#waiting.values()) {
-      return Math.max(wantedMs, oldest === undefined ? 0 : this.#ports.clock.monotonic() - oldest.sinceMs)
-    }
-    return wantedMs
-  }
-
-  /** The state of a resource changed. `known` is what it was: undefined when it was not there. True when it waits now. */
-  changed(account: Account, jid: Jid, known: Stanza | undefined, latest: Stanza): boolean {
     const nowMs = this.#ports.clock.monotonic()
-    if (this.#waiting.size > 0) {
-      const entries = this.#waiting.get(account.jid.toString())
-      const entry = entries?.find((other) => other.jid.equals(jid))
-      if (entry !== undefined) {
-        this.#supersede(entry, account, latest)
-        return true
+    let ms = this.#wantedMs()
+    for (const map of [this.#due, this.#waiting]) {
+      for (const [oldest] of map.values()) {
+        if (oldest !== undefined) ms = Math.max(ms, nowMs - oldest.sinceMs)
+        break
       }
     }
-    // Who comes is announced at once: contacts know nothing yet that could be the same.
-    const delayMs = known === undefined || this.#waiting.size >= WAITING_MAX ? 0 : this.#wantedMs() * OWN_PART
-    if (known === undefined || (delayMs < 1 && !this.#isTurnSpent(nowMs))) {
-      this.#publish(account, latest, nowMs)
-      return false
-    }
-    const key = account.jid.toString()
-    const entry = { account, jid, known, latest, sinceMs: nowMs }
-    const entries = this.#waiting.get(key)
-    if (entries === undefined) this.#waiting.set(key, [entry])
-    else entries.push(entry)
-    if (!this.#isScheduled) this.#schedule(Math.max(1, delayMs))
-    return true
+    return ms
   }
 
-  /** Sends what waits about an account (a bare JID), of resources that are gone too; returns the resources told about. */
+  /** The state of a resource changed. `known` is what it was: undefined when it was not there. */
+  changed(account: Account, jid: Jid, known: Stanza | undefined, latest: Stanza): void {
+    const key = account.jid.toString()
+    for (const map of this.size > 0 ? [this.#waiting, this.#due] : []) {
+      // Of what is under way some have been told already.
+      const entry = map.get(key)?.find((other) => other.targets === undefined && other.jid.equals(jid))
+      if (entry !== undefined) return this.#supersede(map, entry, account, latest)
+    }
+    const change: Waiting = { account, jid, known, latest, sinceMs: this.#ports.clock.monotonic(), targets: undefined, toldCount: 0 }
+    // Who comes is announced without a window: contacts know nothing yet that could be the same.
+    const delayMs = known === undefined ? 0 : this.#wantedMs() * OWN_PART
+    if (this.size >= WAITING_MAX) {
+      this.settle(account.jid)
+      this.#tellAll(change)
+    } else if (delayMs >= 1) {
+      keep(this.#waiting, key, change)
+      if (!this.#isTimerSet) this.#setTimer(delayMs)
+    } else if (this.#due.size > 0 || !this.#tell(change)) {
+      keep(this.#due, key, change)
+    }
+  }
+
+  /**
+   * Sends what waits about an account (a bare JID), of resources that are gone too; returns the resources of which
+   * everybody was told who may know now.
+   */
   settle(account: Jid): readonly Jid[] {
-    if (this.#waiting.size === 0) return []
+    if (this.size === 0) return []
     const key = account.bare.toString()
-    const entries = this.#waiting.get(key)
-    if (entries === undefined) return []
+    const entries = [...this.#due.get(key) ?? [], ...this.#waiting.get(key) ?? []]
     // First forgotten: what publishing sets off may ask again.
+    this.#due.delete(key)
     this.#waiting.delete(key)
-    for (const entry of entries) this.#publish(entry.account, entry.latest, entry.sinceMs)
-    return entries.map((entry) => entry.jid)
+    const fresh = entries.filter(({ targets }) => targets === undefined).map(({ jid }) => jid)
+    for (const entry of entries) this.#tellAll(entry)
+    return fresh
   }
 
   /** Sends everything that waits. */
   settleAll(): void {
-    for (const entries of [...this.#waiting.values()]) for (const entry of [...entries]) this.settle(entry.jid)
+    for (const entries of [...this.#due.values(), ...this.#waiting.values()]) for (const { jid } of [...entries]) this.settle(jid)
   }
 
   /** Takes deliveries off the budget. */
@@ -125,39 +144,83 @@ export class Pacer {
     this.#tokens -= deliveries
   }
 
-  /** Whether broadcasts have had their share of this turn of the event loop. */
-  #isTurnSpent(nowMs: number): boolean {
-    if (this.#isTurnOpen) return nowMs >= this.#turnEndMs
-    this.#isTurnOpen = true
-    this.#turnEndMs = nowMs + SLICE_MS
-    this.#ports.clock.soon(this.#endTurn)
-    return false
-  }
-
-  readonly #endTurn = (): void => {
-    this.#isTurnOpen = false
-  }
-
   /** Only the last state counts, and none at all when it is what contacts know. */
-  #supersede(entry: Waiting, account: Account, latest: Stanza): void {
+  #supersede(map: Map<string, Waiting[]>, entry: Waiting, account: Account, latest: Stanza): void {
     const { coalesced, damped } = this.#ports
     coalesced.add(1)
     entry.latest = latest
     // After a new login the account may be another object.
     entry.account = account
-    if (!isSamePresence(entry.known, latest)) return
+    const isAsKnown = entry.known === undefined ? latest.type === 'unavailable' : isSamePresence(entry.known, latest)
+    if (!isAsKnown) return
     damped.add(1)
-    const key = account.jid.toString()
-    const others = this.#waiting.get(key)?.filter((other) => other !== entry) ?? []
-    if (others.length === 0) this.#waiting.delete(key)
-    else this.#waiting.set(key, others)
+    drop(map, account.jid.toString(), entry)
   }
 
-  #publish(account: Account, stanza: Stanza, sinceMs: number): void {
-    const { clock, publish, seconds } = this.#ports
-    publish(account, stanza)
-    seconds.observe((clock.monotonic() - sinceMs) / 1000)
+  // ------------------------------------------------------------------------------------ slices
+
+  #openTurn(): void {
+    if (this.#isTurnOpen || this.#isDry) return
+    this.#isTurnOpen = true
+    this.#ports.clock.soon(this.#endTurn)
   }
+
+  /** What is due gets what is left of the slice; the rest goes on in the next turn. */
+  readonly #endTurn = (): void => {
+    let dryMs = 0
+    while (this.#due.size > 0 && this.#spentMs < SLICE_MS && (dryMs = this.#dryMs()) === 0) this.#goOn()
+    this.#isTurnOpen = false
+    this.#spentMs = 0
+    if (this.#due.size === 0) return
+    if (dryMs === 0) return this.#openTurn()
+    this.#isDry = true
+    this.#ports.clock.after(Math.max(1, dryMs), () => {
+      this.#isDry = false
+      this.#openTurn()
+    })
+  }
+
+  /** Tells of the first that is due, as far as the slice goes. */
+  #goOn(): void {
+    for (const [key, entries] of this.#due) {
+      const entry = entries[0] as Waiting
+      // What telling sets off may settle the account: then it is not due any more.
+      if (this.#tell(entry) && this.#due.get(key) === entries) drop(this.#due, key, entry)
+      return
+    }
+  }
+
+  /** Tells contacts, in parts while the slice lasts; false when some are left. */
+  #tell(entry: Waiting): boolean {
+    this.#openTurn()
+    // Until it begins it may still be superseded.
+    if (this.#spentMs >= SLICE_MS) return false
+    const targets = (entry.targets ??= this.#ports.audience(entry.account))
+    do this.#tellPart(entry, targets)
+    while (entry.toldCount < targets.length && this.#spentMs < SLICE_MS)
+    return entry.toldCount === targets.length
+  }
+
+  /** Tells everybody now. */
+  #tellAll(entry: Waiting): void {
+    const targets = (entry.targets ??= this.#ports.audience(entry.account))
+    while (entry.toldCount < targets.length) this.#tellPart(entry, targets)
+  }
+
+  #tellPart(entry: Waiting, targets: readonly Jid[]): void {
+    const { broadcast, clock, seconds } = this.#ports
+    const startMs = clock.monotonic()
+    const from = entry.toldCount
+    const until = Math.min(targets.length, from + PART_RECEIVERS)
+    // First noted: what the broadcast sets off may settle the account.
+    entry.toldCount = until
+    broadcast(entry.latest, until - from === targets.length ? targets : targets.slice(from, until))
+    const endMs = clock.monotonic()
+    this.#spentMs += endMs - startMs
+    if (until === targets.length) seconds.observe((endMs - entry.sinceMs) / 1000)
+  }
+
+  // ------------------------------------------------------------------------------------ windows
 
   /** How long a change should wait, by load and budget, in ms. */
   #wantedMs(): number {
@@ -175,30 +238,34 @@ export class Pacer {
     return this.#tokens >= 0 ? 0 : (-this.#tokens / budget) * 1000
   }
 
-  #schedule(delayMs: number): void {
-    this.#isScheduled = true
-    const dueMs = this.#ports.clock.monotonic()
-    this.#ports.clock.after(delayMs, () => this.#send(dueMs + delayMs))
+  #setTimer(delayMs: number): void {
+    this.#isTimerSet = true
+    const untilMs = this.#ports.clock.monotonic() + delayMs
+    this.#ports.clock.after(Math.max(1, delayMs), () => this.#windowOver(untilMs))
   }
 
-  /** Sends what was waiting at `untilMs`, in slices of a turn and within the budget. */
-  #send(untilMs: number): void {
-    const { clock } = this.#ports
-    const endMs = clock.monotonic() + SLICE_MS
-    for (const [oldest] of this.#waiting.values()) {
-      if (oldest === undefined || oldest.sinceMs > untilMs) break
-      const dryMs = this.#dryMs()
-      if (dryMs > 0) {
-        clock.after(Math.max(1, dryMs), () => this.#send(clock.monotonic()))
-        return
-      }
-      if (clock.monotonic() >= endMs) {
-        clock.soon(() => this.#send(untilMs))
-        return
-      }
-      this.settle(oldest.jid)
+  /** What waited when the window began is due now. */
+  #windowOver(untilMs: number): void {
+    this.#isTimerSet = false
+    for (const [key, entries] of this.#waiting) {
+      if ((entries[0] as Waiting).sinceMs > untilMs) break
+      this.#waiting.delete(key)
+      for (const entry of entries) keep(this.#due, key, entry)
     }
-    this.#isScheduled = false
-    if (this.#waiting.size > 0) this.#schedule(Math.max(1, this.#wantedMs() * OWN_PART))
+    if (this.#due.size > 0) this.#openTurn()
+    if (this.#waiting.size > 0) this.#setTimer(Math.max(1, this.#wantedMs() * OWN_PART))
   }
+}
+
+function keep(map: Map<string, Waiting[]>, key: string, entry: Waiting): void {
+  const entries = map.get(key)
+  if (entries === undefined) map.set(key, [entry])
+  else entries.push(entry)
+}
+
+function drop(map: Map<string, Waiting[]>, key: string, entry: Waiting): void {
+  const entries = map.get(key)
+  if (entries === undefined) return
+  entries.splice(entries.indexOf(entry), 1)
+  if (entries.length === 0) map.delete(key)
 }

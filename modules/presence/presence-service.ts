@@ -193,7 +193,7 @@ export class PresenceService {
     session.priority = 0
     this.#ports.absent.forget(session)
     if (wasAvailable) {
-      if (isShutdown) this.publish(account, stanza, true)
+      if (isShutdown) this.#ports.router.broadcast(stanza, this.audience(account).filter((contact) => !this.#ports.router.isHost(contact.domainpart)))
       else this.#tell(session, before, stanza)
       this.#toOwn(account, stanza)
       // §4.5.2: the resource itself is told too; it is not among the available ones any more.
@@ -211,9 +211,7 @@ export class PresenceService {
   #tell(session: Session, before: Stanza | undefined, stanza: Stanza): void {
     const { pacer, roster } = this.#ports
     const { account } = session
-    let watcherCount = 0
-    for (const _ of roster.watchers(account)) watcherCount++
-    this.#predicted.add(watcherCount)
+    this.#predicted.add(roster.watcherCount(account))
     pacer.changed(account, session.jid, before, stanza)
   }
 
@@ -222,15 +220,13 @@ export class PresenceService {
     for (const contact of this.#ports.roster.watched(account)) this.#ports.pacer.settle(contact)
   }
 
-  /** To everybody who may see the account (§4.2.2, §4.4.2, §4.5.2). */
-  publish(account: Account, stanza: Stanza, isShutdown = false): void {
-    const { roster, router } = this.#ports
-    const targets: Jid[] = []
-    for (const contact of roster.watchers(account)) {
-      if (isShutdown && router.isHost(contact.domainpart)) continue
-      if (this.#vetoes.length === 0 || !this.#isHidden(account, contact)) targets.push(contact)
+  /** Everybody who may see the account now (§4.2.2, §4.4.2, §4.5.2). */
+  audience(account: Account): readonly Jid[] {
+    const watchers: Jid[] = []
+    for (const contact of this.#ports.roster.watchers(account)) {
+      if (this.#vetoes.length === 0 || !this.#isHidden(account, contact)) watchers.push(contact)
     }
-    router.broadcast(stanza, targets)
+    return watchers
   }
 
   /** To the account's own available resources: everybody sees their own presence (§4.2.2). */

@@ -1,6 +1,7 @@
 /**
- * How long a change of presence may wait before contacts are told: nothing on an idle member, a moment on a busy one, so
- * that of many changes only the last is sent, and more while the member cannot keep up.
+ * How long a change of presence has to wait before contacts are told: nothing while turns of the event loop are short, so
+ * that a member never rests while somebody waits, and more the longer they get, so that of many changes only the last is
+ * sent. Much work alone is no reason: what a slice of a turn does not reach waits anyway, and may be superseded meanwhile.
  */
 import type { Load } from '@rollcall/ports'
 
@@ -8,10 +9,6 @@ import type { Load } from '@rollcall/ports'
 export const BUSY_WINDOW_MS = 250
 /** Longest window while work waits long for its turn, in ms. */
 export const BROWN_OUT_WINDOW_MS = 2_000
-/** Shares of work between which the window grows to `SHARE_WINDOW_MS`: much work alone is no reason to wait long. */
-const SHARE_FROM = 0.85
-const SHARE_TO = 1
-const SHARE_WINDOW_MS = 50
 /** Lag at which the window begins to grow to the busy one, in ms, and at which it is there. */
 const LAG_FROM_MS = 15
 const LAG_BUSY_MS = 60
@@ -25,10 +22,7 @@ export function windowMs(load: Load): number {
   if (lagMs >= LAG_BUSY_MS) {
     return between(lagMs, LAG_BUSY_MS, LAG_BROWN_OUT_MS, BUSY_WINDOW_MS, BROWN_OUT_WINDOW_MS)
   }
-  return Math.max(
-    between(load.utilization(), SHARE_FROM, SHARE_TO, 0, SHARE_WINDOW_MS),
-    between(lagMs, LAG_FROM_MS, LAG_BUSY_MS, 0, BUSY_WINDOW_MS),
-  )
+  return between(lagMs, LAG_FROM_MS, LAG_BUSY_MS, 0, BUSY_WINDOW_MS)
 }
 
 function between(value: number, from: number, to: number, low: number, high: number): number {

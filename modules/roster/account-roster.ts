@@ -31,6 +31,8 @@ export class AccountRoster {
   #version = 0
   #removedVersion = 0
   #listedCount = 0
+  #watcherCount = 0
+  #pendingOutCount = 0
   /** Wire strings of waiting requests (what follows the addresses) by contact; made on first use. */
   #requests: Map<RosterItem, string> | undefined = undefined
   #pendingInCount = 0
@@ -52,6 +54,16 @@ export class AccountRoster {
   /** Contacts in the roster. */
   get listedCount(): number {
     return this.#listedCount
+  }
+
+  /** Contacts that may see the account's presence. */
+  get watcherCount(): number {
+    return this.#watcherCount
+  }
+
+  /** Whether anybody waits for an answer, the user or a contact. */
+  get hasPending(): boolean {
+    return this.#pendingInCount > 0 || this.#pendingOutCount > 0
   }
 
   /** Requests that wait for the user's answer. */
@@ -130,7 +142,9 @@ export class AccountRoster {
 
   #count(item: RosterItem, sign: 1 | -1): void {
     if (item.isListed) this.#listedCount += sign
+    if (item.isFrom) this.#watcherCount += sign
     if (item.isPendingIn) this.#pendingInCount += sign
+    if (item.isPendingOut) this.#pendingOutCount += sign
   }
 
   /**

@@ -40,6 +40,8 @@ export interface Roster {
   items(account: Account): Iterable<RosterEntry>
   /** Contacts that may see the account's presence (from, both). May be walked while the roster changes. */
   watchers(account: Account): Iterable<Jid>
+  /** How many they are. */
+  watcherCount(account: Account): number
   /** Contacts whose presence the account may see (to, both). */
   watched(account: Account): Iterable<Jid>
   /** The contact may see the account's presence. */

@@ -32,6 +32,7 @@ export function rosterPort({ service, accounts, clock, store }: RosterPortParts)
     item: (account, contact) => service.rosterOf(account).find(contact),
     items: (account) => service.rosterOf(account).items.filter((item) => item.isListed),
     watchers: (account) => new ContactWalk(service.rosterOf(account).items, isWatcher),
+    watcherCount: (account) => service.rosterOf(account).watcherCount,
     watched: (account) => new ContactWalk(service.rosterOf(account).items, isWatched),
     isWatcher: (account, contact) => service.rosterOf(account).find(contact)?.isFrom === true,
     isWatched: (account, contact) => service.rosterOf(account).find(contact)?.isTo === true,

@@ -165,6 +165,7 @@ export class RosterService {
   greet(session: Session): void {
     const { account } = session
     const roster = this.rosterOf(account)
+    if (!roster.hasPending) return
     let availableCount = 0
     for (const _ of account.availableSessions()) availableCount++
     for (const item of roster.items) {

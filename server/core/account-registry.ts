@@ -109,6 +109,7 @@ export class AccountRegistry {
   install(account: LocalAccount): void {
     account.lastUsedAt = this.#ports.clock.monotonic()
     this.evict(account.jid)
+    account.isWarm = true
     this.#warm.set(account.jid.toString(), account)
     this.#warmedCount++
   }

@@ -124,7 +124,7 @@ export class Hub {
     this.defaultHost = parseJid(config.hosts[0] ?? 'localhost')
     this.nowMs = ports.clock.monotonic()
     this.load = ports.load ?? idleLoad
-    this.gathering = new PresenceGathering(ports.clock, this.load)
+    this.gathering = new PresenceGathering(ports.clock, this.load, () => this.#flushAll())
     this.share = new FairShare(ports.clock, this.load, metrics.shares)
     this.admission = new Admission(ports.clock, this.load, () => this.config.admission)
   }

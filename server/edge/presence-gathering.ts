@@ -1,22 +1,19 @@
 /**
  * Presence on its way out: the lane behind everything else.
  *
- * A socket write costs more than everything else about a presence, so under load a connection's presence waits a little
- * for more of it. Whatever else is sent to the connection meanwhile takes it along, in order: it already stands in the
- * output. Writes are made in slices of a turn, so that after a broadcast to very many the messages that come in pass
+ * A socket write costs more than everything else about a presence, so a connection's presence waits for more of it: while
+ * slices of writes do not reach it, and on a member whose turns get long for a window too. Whatever else is sent to the
+ * connection meanwhile takes it along, in order: it already stands in the output. Writes are made in slices of a turn, and
+ * before each slice everything else that is to be written: so after a broadcast to very many the messages that come in pass
  * between the slices. On an idle member nothing waits longer than to the end of its turn.
  */
 import type { Clock, Load } from '@rollcall/ports'
 
 /** How long one slice of writes may take, in ms: messages wait for one slice at most. */
-const SLICE_MS = 4
+export const SLICE_MS = 3
 /** Writes between two looks at the clock. */
 const WRITES_PER_LOOK = 16
-/** Shares of work between which the window grows from nothing to `BUSY_MS`. */
-const SHARE_FROM = 0.85
-const SHARE_TO = 1
-const BUSY_MS = 20
-/** Lag between which it grows to `LAGGING_MS`, all in ms. */
+/** Lag between which the window grows from nothing to `LAGGING_MS`, all in ms. */
 const LAG_FROM_MS = 15
 const LAG_TO_MS = 60
 const LAGGING_MS = 60
@@ -31,25 +28,23 @@ export interface Gatherer {
 /** How long presence may wait at the edge, in ms; at most a quarter of what the presence engine allows in all. */
 export function gatherWindowMs(load: Load): number {
   if (load.pressure() !== 'normal') return LAGGING_MS
-  return Math.max(BUSY_MS * part(load.utilization(), SHARE_FROM, SHARE_TO), LAGGING_MS * part(load.lagMs(), LAG_FROM_MS, LAG_TO_MS))
-}
-
-/** Where a value lies between two bounds, 0 to 1. */
-function part(value: number, from: number, to: number): number {
-  return Math.min(1, Math.max(0, (value - from) / (to - from)))
+  return LAGGING_MS * Math.min(1, Math.max(0, (load.lagMs() - LAG_FROM_MS) / (LAG_TO_MS - LAG_FROM_MS)))
 }
 
 export class PresenceGathering {
   readonly #clock: Clock
   readonly #load: Load
+  readonly #writeOthers: () => void
   #waiting: Gatherer[] = []
   #leaving: Gatherer[] = []
   #at = 0
   #isScheduled = false
 
-  constructor(clock: Clock, load: Load) {
+  /** `writeOthers` writes what is not presence. */
+  constructor(clock: Clock, load: Load, writeOthers: () => void) {
     this.#clock = clock
     this.#load = load
+    this.#writeOthers = writeOthers
   }
 
   /** Connections whose presence waits. */
@@ -72,6 +67,7 @@ export class PresenceGathering {
   }
 
   readonly #flush = (): void => {
+    this.#writeOthers()
     if (this.#leaving.length === 0) {
       const emptied = this.#leaving
       this.#leaving = this.#waiting
