@@ -27,6 +27,11 @@ export interface ServeOptions {
 }
 
 const WORKER_ENTRY = new URL('./worker.ts', import.meta.url)
+/**
+ * Room for what is short-lived: what other workers have not confirmed lives for a few turns, and in the 4 MiB of a single process
+ * (`tools/rollcall.mjs`) it would be copied, and moved to the old generation, again and again (`bench/results/workers.txt`).
+ */
+const WORKER_FLAGS = ['--max-semi-space-size=16']
 /** A worker that does not answer is left out of a scrape. */
 const METRICS_TIMEOUT_MS = 5_000
 
@@ -96,7 +101,7 @@ async function openShop(
   const supervisor: Supervisor = new Supervisor(config, {
     runtime, count, directory, coordinator, reload,
     newId: () => realRandom().id(),
-    fork: () => forkChild(WORKER_ENTRY),
+    fork: () => forkChild(WORKER_ENTRY, WORKER_FLAGS),
     shutdown: (delayMs) => void clock.after(delayMs, () => stop('command')),
   })
   workshop.bus.attach({

@@ -52,6 +52,8 @@ export interface ServerConfig {
   readonly admin: AdminConfig
   /** Processes that share the work; 0: one for each core. */
   readonly workers: number
+  /** Clients without TLS go on at the worker that owns their account. */
+  readonly isPlacing: boolean
   /** Make the demo accounts and say so. */
   readonly isDemo: boolean
 }
@@ -100,6 +102,7 @@ export function toServerConfig(settings: Settings, { file, folder, dataDir: give
     log: settings.log,
     admin: { isEnabled: settings.admin.enabled, address: settings.admin.address, port: settings.admin.port },
     workers: settings.workers,
+    isPlacing: settings.placeClients,
     isDemo: settings.demo === 'auto' ? isTryOut : settings.demo === 'on',
   }
 }

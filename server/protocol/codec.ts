@@ -11,7 +11,7 @@
  *     W deliver-broadcast head, tail, connections, lengths of addresses, addresses; each list its number first
  *     C client-stanza     conn, mark, stanza    S component-stanza  conn, stanza
  *     N client-nonza      conn, mark, element   R route             mark, stanza
- *     B broadcast         mark, targets, stanza
+ *     B broadcast         mark, targets, stanza               O safe       seq, number of also, also
  *
  * `mark` is 0 without `seq`, 1 when `seq` is one more than that of the last mark, and else in full: 2 + 2 × `seq` (0 when
  * absent), plus one when `isAgain`.
@@ -33,7 +33,7 @@ import type { DeliverBroadcast } from './presence-messages.ts'
 
 const LETTER = {
   deliver: 68, presence: 80, presenceAgain: 112, answered: 65, shared: 87,
-  client: 67, nonza: 78, component: 83, route: 82, broadcast: 66, json: 74,
+  client: 67, nonza: 78, component: 83, route: 82, broadcast: 66, safe: 79, json: 74,
 } as const
 
 class Encoder implements BusEncoder<ServerMessage> {
@@ -59,6 +59,8 @@ class Encoder implements BusEncoder<ServerMessage> {
         return 'A' + varint(message.conn) + this.#mark(message) + message.wire
       case 'client-nonza':
         return 'N' + varint(message.conn) + this.#mark(message) + this.#element(message.element)
+      case 'safe':
+        return 'O' + varint(message.seq) + varint(message.also.length) + varints(message.also)
       case 'component-stanza':
         return 'S' + varint(message.conn) + writeStanza(message.stanza, this.#tables)
       default:
@@ -146,6 +148,8 @@ class Decoder implements BusDecoder<ServerMessage> {
         conn = reader.varint()
         this.#readMark(reader)
         return { kind: 'client-nonza', conn, element: this.#element(reader), seq: this.#seq, isAgain: this.#isAgain }
+      case LETTER.safe:
+        return { kind: 'safe', seq: reader.varint(), also: reader.varints(reader.varint()) }
       case LETTER.component:
         return { kind: 'component-stanza', conn: reader.varint(), stanza: readStanza(reader, this.#tables) }
       default:

@@ -25,9 +25,11 @@ export interface ParentPort {
   onGone(handler: () => void): void
 }
 
-/** Starts `script` on this Node with its flags; it shares standard output and error. */
-export function forkChild(script: URL): ChildProcessPort {
-  const child = fork(script, [], { execArgv: process.execArgv, serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+/** Starts `script` on this Node with its flags, and further ones that go before them; it shares standard output and error. */
+export function forkChild(script: URL, flags: readonly string[] = []): ChildProcessPort {
+  const names = flags.map(nameOfFlag)
+  const execArgv = [...process.execArgv.filter((flag) => !names.includes(nameOfFlag(flag))), ...flags]
+  const child = fork(script, [], { execArgv, serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   // Without a listener a message to a process that has just ended would end this one.
   child.on('error', () => {})
   return {
@@ -40,6 +42,10 @@ export function forkChild(script: URL): ChildProcessPort {
     onExit: (handler) => void child.once('exit', (code, signal) => handler(signal === null ? `status ${code}` : `signal ${signal}`)),
     kill: () => void child.kill('SIGKILL'),
   }
+}
+
+function nameOfFlag(flag: string): string {
+  return flag.split('=', 1)[0] ?? flag
 }
 
 /** Undefined when nobody started this process as a child of the server. */

@@ -78,7 +78,7 @@ class Worker {
         if (kind === 'gone' && peer.memberId !== SUPERVISOR) this.#tell({ kind: 'member-lost', member: peer.memberId })
       }, {
         answer: (_from, message) => this.#answer(message),
-        passOn: (to, guest, socket) => this.#parent.send({ kind: 'pass-on', to, guest } satisfies ToSupervisor, socket),
+        ...(config.isPlacing ? { passOn: (to, guest, socket) => this.#parent.send({ kind: 'pass-on', to, guest } satisfies ToSupervisor, socket) } : {}),
       })
       this.#running = running
       this.#operations = this.#makeOperations(running, config, runtime)

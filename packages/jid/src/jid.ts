@@ -1,8 +1,8 @@
 /**
  * The address type of the whole system, and its caches.
  *
- * Millions of addresses are held at once, so a Jid is six pointers: the three parts and three lazy fields (text,
- * wire form, bare JID). Bare JIDs are interned while they are in use often enough to stay in the bare cache, so
+ * Millions of addresses are held at once, so a Jid is seven words: the three parts and four lazy fields (text,
+ * wire form, bare JID, hash). Bare JIDs are interned while they are in use often enough to stay in the bare cache, so
  * sessions, rosters and routes of one account normally share one object and its strings; equality must still be
  * asked with `equals`, because the cache is bounded. V8 keeps the parent of a substring alive, hence every string
  * that outlives the call is built flat.
@@ -37,6 +37,8 @@ export class Jid {
   #bare: Jid | undefined
   #text: string | undefined
   #wire: string | undefined
+  /** -1 until asked for; a small integer, which V8 keeps without a box. */
+  #hash: number
 
   private constructor(localpart: string, domainpart: string, resourcepart: string, bare?: Jid, text?: string) {
     this.localpart = localpart
@@ -45,6 +47,7 @@ export class Jid {
     this.#bare = bare
     this.#text = text
     this.#wire = undefined
+    this.#hash = -1
   }
 
   static {
@@ -87,6 +90,12 @@ export class Jid {
     return this.#wire ??= encodeWire(this.toString())
   }
 
+  /** 31 bits of the FNV-1a hash of the bare JID's UTF-16 units: stable for ever, the same for all resources. */
+  get bareHash(): number {
+    const { bare } = this
+    return bare.#hash === -1 ? bare.#hash = hashOf(bare.toString()) : bare.#hash
+  }
+
   /** The full JID of this account or domain with another resourcepart; throws JidError. */
   withResource(resourcepart: string): Jid {
     return createFull(this.bare, prepareResourcepart(resourcepart))
@@ -102,6 +111,12 @@ export class Jid {
     return this.bare === other.bare
       || (this.localpart === other.localpart && this.domainpart === other.domainpart)
   }
+}
+
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash & 0x7fff_ffff
 }
 
 /** A copy with no parent: joining two pieces writes a new sequential string in V8 (a `slice` would not). */
