@@ -97,7 +97,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       if (edgeMessages.has(message.kind)) edge.receive(from, message)
       else if (joined?.membership.receive(from, message) !== true) void core.service.receive(from, message)
     },
-    answer: (from, message) => cluster?.answer?.(from, message) ?? core.service.answer(from, message),
+    answer: (from, message) => cluster?.answer?.(from, message) ?? edge.answer(message) ?? core.service.answer(from, message),
   })
   return {
     edge, core, auth,

@@ -6,12 +6,11 @@
  * any connection and goes out on the oldest request held. The last responses are kept, for a client that lost one.
  */
 import { createHash } from 'node:crypto'
-import type { ServerResponse } from 'node:http'
 import { NS_CLIENT } from '@rollcall/stanza'
 import { scanFragment } from '@rollcall/xml'
 import type { Frame, XmlLimits } from '@rollcall/xml'
-import { answerBody, bodyWire, NS_XBOSH, terminateBody } from './bosh-wire.ts'
-import type { BoshCondition } from './bosh-wire.ts'
+import { bodyWire, NS_XBOSH, terminateBody } from './bosh-wire.ts'
+import type { BoshCondition, BoshReply } from './bosh-wire.ts'
 import { Connection } from './connection.ts'
 import type { StreamService } from './connection.ts'
 import type { HttpRequestFacts } from './http-routes.ts'
@@ -24,13 +23,13 @@ import { inClientNamespace } from './websockets.ts'
 interface Held {
   readonly rid: number
   readonly sinceMs: number
-  response: ServerResponse
+  reply: BoshReply
 }
 
 interface Pending {
   readonly frame: Frame
   readonly byteLength: number
-  response: ServerResponse
+  reply: BoshReply
 }
 
 type Task =
@@ -90,39 +89,39 @@ export class BoshConnection extends Connection {
   // ------------------------------------------------------------------------------------ requests
 
   /** A request for this session, well-formed, with the rid. */
-  onRequest(rid: number, frame: Frame, byteLength: number, response: ServerResponse): void {
+  onRequest(rid: number, frame: Frame, byteLength: number, reply: BoshReply): void {
     this.lastInputMs = this.hub.nowMs
-    response.on('close', () => this.#onResponseClosed(response))
+    reply.onLost(() => this.#lose(reply))
     if (this.#ending !== undefined) {
-      this.#answerEnd(response)
+      this.#answerEnd(reply)
       return
     }
     if (rid < this.#nextRid) {
-      this.#repeat(rid, response)
+      this.#repeat(rid, reply)
       return
     }
     // One more than the window may be there, to pause or to terminate (XEP-0124 §11).
     if (rid > this.#nextRid + this.#requestsMax) {
-      this.#end('item-not-found', response)
+      this.#end('item-not-found', reply)
       return
     }
     const earlier = this.#pending.get(rid)
-    if (earlier !== undefined) answerBody(earlier.response, bodyWire(" type='error'", ''))
-    this.#pending.set(rid, { frame, byteLength, response })
+    if (earlier !== undefined) earlier.reply.send(bodyWire(" type='error'", ''))
+    this.#pending.set(rid, { frame, byteLength, reply })
     this.#run()
   }
 
   /** XEP-0124 §14.3: the request came before. */
-  #repeat(rid: number, response: ServerResponse): void {
+  #repeat(rid: number, reply: BoshReply): void {
     const held = this.#held.find((one) => one.rid === rid)
     if (held !== undefined) {
-      answerBody(held.response, bodyWire(" type='error'", ''))
-      held.response = response
+      held.reply.send(bodyWire(" type='error'", ''))
+      held.reply = reply
       return
     }
     const sent = this.#sent.find((one) => one.rid === rid)
-    if (sent !== undefined) answerBody(response, sent.wire)
-    else this.#end('item-not-found', response)
+    if (sent !== undefined) reply.send(sent.wire)
+    else this.#end('item-not-found', reply)
   }
 
   /** Goes on with tasks and requests until something has to be waited for. */
@@ -142,9 +141,9 @@ export class BoshConnection extends Connection {
   }
 
   /** A request whose turn has come. */
-  #take(rid: number, { frame, byteLength, response }: Pending): void {
+  #take(rid: number, { frame, byteLength, reply }: Pending): void {
     const nowMs = this.hub.ports.clock.monotonic()
-    this.#held.push({ rid, sinceMs: nowMs, response })
+    this.#held.push({ rid, sinceMs: nowMs, reply })
     this.#inactivityMs = this.hub.config.http.bosh.inactivitySeconds * 1000
     if (!this.#isKeyGood(frame)) {
       this.#end('item-not-found')
@@ -225,10 +224,9 @@ export class BoshConnection extends Connection {
     for (const held of this.#held.splice(0)) this.#answer(held, '')
   }
 
-  #onResponseClosed(response: ServerResponse): void {
-    if (response.writableEnded) return
-    // The request is lost; the client will repeat it or the session runs out.
-    const index = this.#held.findIndex((held) => held.response === response)
+  /** The client will repeat the request, or the session runs out. */
+  #lose(reply: BoshReply): void {
+    const index = this.#held.findIndex((held) => held.reply === reply)
     if (index < 0) return
     this.#held.splice(index, 1)
     this.#lastAnswerMs = this.hub.ports.clock.monotonic()
@@ -292,37 +290,37 @@ export class BoshConnection extends Connection {
     this.#answer(oldest, out)
   }
 
-  #answer({ rid, response }: Held, payload: string): void {
+  #answer({ rid, reply }: Held, payload: string): void {
     const wire = bodyWire(this.#attributes, payload)
     this.#attributes = ''
     this.#lastAnswerMs = this.hub.ports.clock.monotonic()
     this.#sent.push({ rid, wire })
     if (this.#sent.length > this.hub.config.http.bosh.responsesKept) this.#sent.shift()
     this.hub.metrics.bytesOut.add(wire.length)
-    answerBody(response, wire)
+    reply.send(wire)
   }
 
   // ------------------------------------------------------------------------------------ end
 
   /** Ends the session for a fault of the BOSH level; the stream's own faults come through `fail`. */
-  #end(condition: BoshCondition, response?: ServerResponse): void {
+  #end(condition: BoshCondition, reply?: BoshReply): void {
     this.#ending ??= { condition }
-    if (response !== undefined) this.#answerEnd(response)
+    if (reply !== undefined) this.#answerEnd(reply)
     this.#finish()
     this.lost()
   }
 
   /** Says the end on every request that waits; a session without one says it on the next, if that comes in time. */
   #finish(): void {
-    const waiting = [...this.#held.splice(0).map(({ response }) => response), ...[...this.#pending.values()].map(({ response }) => response)]
+    const waiting = [...this.#held.splice(0).map(({ reply }) => reply), ...[...this.#pending.values()].map(({ reply }) => reply)]
     this.#pending.clear()
-    for (const response of waiting) this.#answerEnd(response)
+    for (const reply of waiting) this.#answerEnd(reply)
   }
 
-  #answerEnd(response: ServerResponse): void {
+  #answerEnd(reply: BoshReply): void {
     const { out } = this
     this.out = ''
-    answerBody(response, terminateBody(this.#ending?.condition, out))
+    reply.send(terminateBody(this.#ending?.condition, out))
     this.lost()
   }
 

@@ -3,13 +3,17 @@
  *
  * This half reads requests, finds or makes the session, and keeps the one timer that all sessions share; what a session
  * does with its requests is in `bosh-connection.ts`.
+ *
+ * Where there are several members, a session id names the member that holds the session, and a request that reached another
+ * one is put to it over the bus.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Timer } from '@rollcall/ports'
-import { scanDocument, XmlError } from '@rollcall/xml'
+import { latin1ToBytes, scanDocument, XmlError } from '@rollcall/xml'
 import type { Frame } from '@rollcall/xml'
 import { BoshConnection } from './bosh-connection.ts'
-import { answerBody, NS_BOSH, terminateBody } from './bosh-wire.ts'
+import { httpReply, NS_BOSH, terminateBody } from './bosh-wire.ts'
+import type { BoshReply } from './bosh-wire.ts'
 import type { StreamService } from './connection.ts'
 import { answer, answerText, RETRY_AFTER_SECONDS } from './http-routes.ts'
 import type { HttpRequestFacts } from './http-routes.ts'
@@ -24,6 +28,8 @@ const CORS = {
 /** RFC-less habit of XEP-0124 §14: ids stay below 2^53 - 1, and so does what we count with. */
 const RID = /^[1-9][0-9]{0,15}$/
 const TICK_MS = 500
+/** Beyond the longest that a request is held. */
+const ANSWER_MARGIN_MS = 10_000
 
 export class BoshSessions {
   readonly #hub: Hub
@@ -65,7 +71,7 @@ export class BoshSessions {
     this.#collect(request, response, (bytes) => this.#body(bytes, response, facts))
   }
 
-  #collect(request: IncomingMessage, response: ServerResponse, done: (bytes: Uint8Array) => void): void {
+  #collect(request: IncomingMessage, response: ServerResponse, done: (bytes: Buffer) => void): void {
     const { bodyBytesMax } = this.#hub.config.http
     const chunks: Buffer[] = []
     let length = 0
@@ -85,7 +91,39 @@ export class BoshSessions {
     })
   }
 
-  #body(bytes: Uint8Array, response: ServerResponse, facts: HttpRequestFacts): void {
+  /** A request for a session here that came to another member; resolves with the body to answer. */
+  remote(sid: string, body: string): Promise<string> {
+    return new Promise((resolve) => {
+      const bytes = latin1ToBytes(body)
+      // Who waits at the other member this one is not told; a client that gave up repeats its request (XEP-0124 §14).
+      const reply = { send: resolve, onLost: () => {} }
+      const read = this.#read(bytes)
+      const session = this.#sessions.get(sid)
+      if (read === undefined || session === undefined) reply.send(terminateBody(read === undefined ? 'bad-request' : 'item-not-found'))
+      else session.onRequest(read.rid, read.frame, bytes.length, reply)
+    })
+  }
+
+  #body(bytes: Buffer, response: ServerResponse, facts: HttpRequestFacts): void {
+    const reply = httpReply(response)
+    const read = this.#read(bytes)
+    if (read === undefined) {
+      reply.send(terminateBody('bad-request'))
+      return
+    }
+    const { frame, rid } = read
+    const sid = frame.attribute('sid')
+    if (sid === undefined) {
+      this.#create(frame, rid, bytes.length, response, facts)
+      return
+    }
+    const session = this.#sessions.get(sid)
+    if (session !== undefined) session.onRequest(rid, frame, bytes.length, reply)
+    else void this.#ask(sid, bytes.toString('latin1'), reply)
+  }
+
+  /** Undefined for what is no request. */
+  #read(bytes: Uint8Array): { readonly frame: Frame; readonly rid: number } | undefined {
     const { stanzaLimits, config } = this.#hub
     let frame: Frame
     try {
@@ -93,22 +131,28 @@ export class BoshSessions {
       frame = scanDocument(bytes, { ...stanzaLimits, elementBytesMax: config.http.bodyBytesMax, depthMax: depthMax + 1, childrenMax: childrenMax + 100 })
     } catch (error) {
       if (!(error instanceof XmlError)) throw error
-      answerBody(response, terminateBody('bad-request'))
-      return
+      return undefined
     }
     const rid = frame.attribute('rid') ?? ''
-    if (frame.name !== 'body' || frame.ns !== NS_BOSH || !RID.test(rid) || Number(rid) > Number.MAX_SAFE_INTEGER) {
-      answerBody(response, terminateBody('bad-request'))
+    if (frame.name !== 'body' || frame.ns !== NS_BOSH || !RID.test(rid) || Number(rid) > Number.MAX_SAFE_INTEGER) return undefined
+    return { frame, rid: Number(rid) }
+  }
+
+  /** Puts the request to the member that holds the session. When that dies, its sessions are gone. */
+  async #ask(sid: string, body: string, reply: BoshReply): Promise<void> {
+    const { config, ports: { bus, carrier, log } } = this.#hub
+    const holder = sid.slice(sid.indexOf('.') + 1)
+    if (carrier?.others.includes(holder) !== true) {
+      reply.send(terminateBody('item-not-found'))
       return
     }
-    const sid = frame.attribute('sid')
-    if (sid === undefined) {
-      this.#create(frame, Number(rid), bytes.length, response, facts)
-      return
+    try {
+      const timeoutMs = config.http.bosh.waitMaxSeconds * 1000 + ANSWER_MARGIN_MS
+      reply.send(await bus.request(holder, { kind: 'bosh-request', sid, body }, timeoutMs) as string)
+    } catch (error) {
+      log.warn('bosh-request-failed', { holder, error })
+      reply.send(terminateBody('item-not-found'))
     }
-    const session = this.#sessions.get(sid)
-    if (session === undefined) answerBody(response, terminateBody('item-not-found'))
-    else session.onRequest(Number(rid), frame, bytes.length, response)
   }
 
   #create(frame: Frame, rid: number, byteLength: number, response: ServerResponse, facts: HttpRequestFacts): void {
@@ -121,13 +165,13 @@ export class BoshSessions {
     const isFull = this.#sessions.size >= config.http.bosh.sessionsMax || this.#hub.isFull
     if (isFull || !guard.enter(facts.address, ports.clock.monotonic())) {
       metrics.accepted(isFull ? 'full' : 'address-limit')
-      answerBody(response, terminateBody('policy-violation'))
+      httpReply(response).send(terminateBody('policy-violation'))
       return
     }
-    const sid = ports.random.id()
+    const sid = ports.carrier === undefined ? ports.random.id() : `${ports.random.id()}.${ports.bus.memberId}`
     const session = new BoshConnection(this.#hub, this.#service, facts, sid, rid, frame, () => this.#sessions.delete(sid))
     this.#sessions.set(sid, session)
     this.#hub.add(session)
-    session.onRequest(rid, frame, byteLength, response)
+    session.onRequest(rid, frame, byteLength, httpReply(response))
   }
 }

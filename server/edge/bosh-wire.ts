@@ -21,7 +21,20 @@ export function terminateBody(condition: BoshCondition | undefined, payload = ''
   return bodyWire(condition === undefined ? " type='terminate'" : ` type='terminate' condition='${condition}'`, payload)
 }
 
-/** Answers a request with a body. */
-export function answerBody(response: ServerResponse, wire: string): void {
-  answer(response, 200, 'text/xml; charset=utf-8', Buffer.from(wire, 'latin1'), { 'Access-Control-Allow-Origin': '*' })
+/** Where the answer to one request goes. */
+export interface BoshReply {
+  /** Answers with a body; once. */
+  send(wire: string): void
+  /** Calls back when the request is lost before it was answered. */
+  onLost(handler: () => void): void
+}
+
+/** The answer to a request that came to this member. */
+export function httpReply(response: ServerResponse): BoshReply {
+  return {
+    send: (wire) => answer(response, 200, 'text/xml; charset=utf-8', Buffer.from(wire, 'latin1'), { 'Access-Control-Allow-Origin': '*' }),
+    onLost: (handler) => void response.on('close', () => {
+      if (!response.writableEnded) handler()
+    }),
+  }
 }

@@ -48,6 +48,8 @@ export interface Edge {
   reload(config: EdgeConfig): Promise<void>
   /** One-way messages of cores to this edge; others are ignored. */
   receive(from: MemberId, message: ServerMessage): void
+  /** Requests of other edges; undefined for any other. */
+  answer(message: ServerMessage): Promise<unknown> | undefined
   /** Stops (or resumes) reading all clients: for a core that cannot keep up. */
   setReadsHeld(isHeld: boolean): void
   readonly listeners: readonly BoundListener[]
@@ -58,6 +60,8 @@ export interface Edge {
   readonly members: EdgeMembers
   /** Bytes that wait for peers to read, at most one sweep old. */
   readonly queuedBytes: number
+  /** How long clients that have more to say than their share wait for their turn, in ms. */
+  readonly lineMs: number
 }
 
 const STAGES: readonly Stage[] = ['header', 'negotiating', 'authenticated', 'bound', 'closing']
@@ -119,6 +123,10 @@ class RunningEdge implements Edge {
 
   get queuedBytes(): number {
     return this.#hub.queuedBytes
+  }
+
+  get lineMs(): number {
+    return this.#hub.share.waitMs
   }
 
   async start(): Promise<void> {
@@ -188,6 +196,10 @@ class RunningEdge implements Edge {
         return
       default:
     }
+  }
+
+  answer(message: ServerMessage): Promise<unknown> | undefined {
+    return message.kind === 'bosh-request' ? this.#http.bosh.remote(message.sid, message.body) : undefined
   }
 
   #deliver(connection: HubMember | undefined, wire: string): void {

@@ -31,7 +31,7 @@ export class HttpFront {
   readonly #routes: readonly HttpRoute[]
   readonly #server: Server
   readonly #webSockets: WebSockets
-  readonly #bosh: BoshSessions
+  readonly bosh: BoshSessions
   readonly #states = new Map<Socket, SocketState>()
   #timer: Timer | undefined
 
@@ -46,7 +46,7 @@ export class HttpFront {
       noDelay: true,
     })
     this.#webSockets = new WebSockets(hub, clients)
-    this.#bosh = new BoshSessions(hub, clients)
+    this.bosh = new BoshSessions(hub, clients)
     this.#routes = [...hostMeta(hub), ...routes]
     this.#server.on('request', (request, response) => this.#request(request, response))
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
@@ -54,12 +54,12 @@ export class HttpFront {
   }
 
   start(): void {
-    this.#bosh.start()
+    this.bosh.start()
     this.#timer ??= this.#hub.ports.clock.every(TICK_MS, () => this.#tick())
   }
 
   stop(): void {
-    this.#bosh.stop()
+    this.bosh.stop()
     this.#timer?.cancel()
     this.#timer = undefined
     this.#server.close()
@@ -114,7 +114,7 @@ export class HttpFront {
     const facts = this.#facts(request)
     const method = request.method ?? ''
     if (facts.path === this.#hub.config.http.bosh.path) {
-      this.#bosh.request(request, response, facts)
+      this.bosh.request(request, response, facts)
       return
     }
     const route = this.#routes.find((one) => matches(one, method, facts.path))
