@@ -22,7 +22,7 @@ import { PART_RECEIVERS } from './whereabouts.ts'
 import { windowMs } from './window.ts'
 
 /** Broadcasts are expanded for so long in one turn, in ms; then messages have theirs. */
-export const SLICE_MS = 2
+export const SLICE_MS = 1
 /** So much of the budget may be used at once, in seconds: short bursts pass without waiting. */
 const BURST_SECONDS = 0.25
 /** The part of the window that is spent here; the rest is for the edge, which gathers writes. */

@@ -26,11 +26,11 @@ const seen = (name: string): string => `<presence from='${JULIET}/balcony' to='$
 
 describe('the window', () => {
   it('is the longest of all while the member is overloaded', () => {
-    assert.equal(windowMs({ lagMs: () => 0, utilization: () => 0, pressure: () => 'brown-out' }), BROWN_OUT_WINDOW_MS)
+    assert.equal(windowMs({ lagMs: () => 0, utilization: () => 0, pressure: () => 'brown-out', isBehind: () => false }), BROWN_OUT_WINDOW_MS)
   })
 
   it('is nothing on an idle member, bounded on a busy one, longer while work waits', () => {
-    const at = (lag: number, share: number): number => windowMs({ lagMs: () => lag, utilization: () => share, pressure: () => 'normal' })
+    const at = (lag: number, share: number): number => windowMs({ lagMs: () => lag, utilization: () => share, pressure: () => 'normal', isBehind: () => false })
     assert.equal(at(0, 0), 0)
     assert.equal(at(10, 0.8), 0)
     fc.assert(fc.property(fc.double({ min: 0, max: 60, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true }), (lag, share) => {

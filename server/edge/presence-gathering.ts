@@ -10,7 +10,7 @@
 import type { Clock, Load } from '@rollcall/ports'
 
 /** How long one slice of writes may take, in ms: messages wait for one slice at most. */
-export const SLICE_MS = 3
+export const SLICE_MS = 2
 /** Writes between two looks at the clock. */
 const WRITES_PER_LOOK = 16
 /** Lag between which the window grows from nothing to `LAGGING_MS`, all in ms. */
