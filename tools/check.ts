@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { listFiles, repositoryRoot } from './source-files.ts'
 import { fastTests, run, runTests, slowTests } from './test-files.ts'
 
-const FAST_TIMEOUTS = { fileTimeoutMs: 60_000, totalTimeoutMs: 300_000 }
+const FAST_TIMEOUTS = { fileTimeoutMs: 150_000, totalTimeoutMs: 450_000 }
 const SLOW_TIMEOUTS = { fileTimeoutMs: 600_000, totalTimeoutMs: 1_500_000 }
 const STATIC_CHECK_TIMEOUT_MS = 120_000
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
