@@ -15,6 +15,7 @@ import type { Roster } from '../roster/port.ts'
 import type { AbsentContacts } from './absent-contacts.ts'
 import type { DirectedPresence } from './directed.ts'
 import { headOf, tailOf } from './presence-wire.ts'
+import type { ShardLaw } from './shard-law.ts'
 import { Whereabouts } from './whereabouts.ts'
 import type { Route } from './whereabouts.ts'
 
@@ -26,6 +27,7 @@ export interface FanOutPorts {
   readonly directed: DirectedPresence
   readonly absent: AbsentContacts
   readonly deliveries: CounterMetric
+  readonly law: ShardLaw
   /** Told of every stanza and how many sessions got it. */
   readonly delivered: (count: number) => void
 }
@@ -65,6 +67,7 @@ export class FanOut {
     }
     envelope.close()
     this.#ports.deliveries.add(count)
+    this.#ports.law.delivered(from, count)
     this.#ports.delivered(count)
   }
 

@@ -11,6 +11,7 @@ import type { Account } from '@rollcall/module-api'
 import { Stanza } from '@rollcall/stanza'
 import { FakeClock, FakeLoad, recordingMetrics } from '@rollcall/testing'
 import { Pacer, SLICE_MS } from './pacer.ts'
+import { ShardLaw } from './shard-law.ts'
 import { PART_RECEIVERS } from './whereabouts.ts'
 
 /** What it costs to tell one contact, in ms. */
@@ -57,7 +58,7 @@ beforeEach(() => {
   told = []
   contacts = people('romeo', 50)
   pacer = new Pacer({
-    clock, load, budget: 0,
+    clock, load, budget: 0, law: new ShardLaw({ count: 1, of: () => 0 }, metrics, 1),
     audience: () => contacts,
     broadcast: (stanza, targets) => {
       clock.workedMs += targets.length * TELL_MS

@@ -1,7 +1,7 @@
 /** Who is there: presence of accounts and its exchange with their contacts (RFC 6121 §4). */
 import {
   accountRemoving, Accounts, defineModule, inboundPresence, keyvalStore, option, outbound, outboundPresence, PresenceEnvelopes,
-  PresenceFanOut, priorityChanged, resourceAvailable, resourceUnavailable, Router, sessionUnbound,
+  PresenceFanOut, priorityChanged, resourceAvailable, resourceUnavailable, Router, sessionUnbound, Shards,
 } from '@rollcall/module-api'
 import { Clock, Load, Log, Metrics } from '@rollcall/ports'
 import type { Stanza } from '@rollcall/stanza'
@@ -15,6 +15,7 @@ import { Presence } from './port.ts'
 import type { LastPresence } from './port.ts'
 import { PresenceService } from './presence-service.ts'
 import { Probes } from './probes.ts'
+import { ShardLaw } from './shard-law.ts'
 
 /** Bounds of the histogram of times, in seconds: from a busy turn to brown-out. */
 const SECONDS = [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5]
@@ -29,9 +30,14 @@ export default defineModule({
     deliveriesPerSecondMax: option.integer(
       0, 0, 100_000_000, 'Presence deliveries a second of one member; beyond it changes wait longer and only the last counts. 0: no limit.',
     ),
+    shardGroups: option.integer(
+      64, 0, 65_536, 'Groups of shards by which metrics count presence, seven samples each. 4096: every shard by itself; 0: none.',
+    ),
   },
   stores: { lasts: keyvalStore<LastPresence>('last_presence') },
-  needs: { router: Router, envelopes: PresenceEnvelopes, accounts: Accounts, roster: Roster, clock: Clock, load: Load, log: Log, metrics: Metrics },
+  needs: {
+    router: Router, envelopes: PresenceEnvelopes, accounts: Accounts, roster: Roster, shards: Shards, clock: Clock, load: Load, log: Log, metrics: Metrics,
+  },
   provides: [Presence, PresenceFanOut],
   setup(context) {
     const { config, ports, stores } = context
@@ -40,8 +46,9 @@ export default defineModule({
     const probeCounter = (by: string) => metrics.counter('rollcall_presence_probes_answered_total', 'Presence probes answered.', { by })
     const directed = new DirectedPresence(config.directedMax, (slot) => context.sessionSlot(slot))
     const lasts = new LastPresences(stores.lasts, clock, log)
+    const law = new ShardLaw(ports.shards, metrics, config.shardGroups)
     const pacer = new Pacer({
-      clock, load, budget: config.deliveriesPerSecondMax,
+      clock, load, law, budget: config.deliveriesPerSecondMax,
       audience: (account) => service.audience(account),
       broadcast: (stanza, targets) => router.broadcast(stanza, targets),
       coalesced: metrics.counter('rollcall_presence_coalesced_total', 'Changes that were superseded before contacts were told.'),
@@ -53,14 +60,14 @@ export default defineModule({
     metrics.observedGauge('rollcall_presence_window_seconds', 'How long changes wait now.', () => pacer.windowMs / 1000)
     const absent = new AbsentContacts(router)
     const fanOut = new FanOut({
-      accounts, roster, router, envelopes, directed, absent, deliveries,
+      accounts, roster, router, envelopes, directed, absent, deliveries, law,
       delivered: (count) => pacer.spend(count),
     })
     const probes = new Probes({
       router, roster, directed, lasts, answered: probeCounter('stanza'), answeredFromMemory: probeCounter('memory'), answeredToMembers: probeCounter('member'),
     })
     const service = new PresenceService({
-      router, accounts, roster, clock, metrics, directed, absent, fanOut, probes, lasts, pacer, deliveries, lastBytesMax: config.lastBytesMax,
+      router, accounts, roster, clock, metrics, directed, absent, fanOut, probes, lasts, pacer, law, deliveries, lastBytesMax: config.lastBytesMax,
       becameAvailable: (session, presence) => context.emit(resourceAvailable, { session, presence }),
       changedPriority: (session, before) => context.emit(priorityChanged, { session, before }),
       becameUnavailable: (session, presence) => context.emit(resourceUnavailable, { session, presence }),

@@ -18,6 +18,7 @@ import type { Jid } from '@rollcall/jid'
 import type { Clock, CounterMetric, HistogramMetric, Load } from '@rollcall/ports'
 import type { Stanza } from '@rollcall/stanza'
 import { isSamePresence } from './content.ts'
+import type { ShardLaw } from './shard-law.ts'
 import { PART_RECEIVERS } from './whereabouts.ts'
 import { windowMs } from './window.ts'
 
@@ -53,6 +54,7 @@ export interface PacerPorts {
   readonly broadcast: (stanza: Stanza, targets: readonly Jid[]) => void
   readonly coalesced: CounterMetric
   readonly damped: CounterMetric
+  readonly law: ShardLaw
   /** Seconds from the arrival of a change to the end of its broadcast. */
   readonly seconds: HistogramMetric
 }
@@ -146,8 +148,9 @@ export class Pacer {
 
   /** Only the last state counts, and none at all when it is what contacts know. */
   #supersede(map: Map<string, Waiting[]>, entry: Waiting, account: Account, latest: Stanza): void {
-    const { coalesced, damped } = this.#ports
+    const { coalesced, damped, law } = this.#ports
     coalesced.add(1)
+    law.coalesced(account.jid)
     entry.latest = latest
     // After a new login the account may be another object.
     entry.account = account
@@ -208,7 +211,7 @@ export class Pacer {
   }
 
   #tellPart(entry: Waiting, targets: readonly Jid[]): void {
-    const { broadcast, clock, seconds } = this.#ports
+    const { broadcast, clock, law, seconds } = this.#ports
     const startMs = clock.monotonic()
     const from = entry.toldCount
     const until = Math.min(targets.length, from + PART_RECEIVERS)
@@ -217,7 +220,10 @@ export class Pacer {
     broadcast(entry.latest, until - from === targets.length ? targets : targets.slice(from, until))
     const endMs = clock.monotonic()
     this.#spentMs += endMs - startMs
-    if (until === targets.length) seconds.observe((endMs - entry.sinceMs) / 1000)
+    if (until < targets.length) return
+    const tookSeconds = (endMs - entry.sinceMs) / 1000
+    seconds.observe(tookSeconds)
+    law.told(entry.account.jid, tookSeconds)
   }
 
   // ------------------------------------------------------------------------------------ windows

@@ -22,6 +22,7 @@ import type { Pacer } from './pacer.ts'
 import { headOf, tailOf } from './presence-wire.ts'
 import type { Probes } from './probes.ts'
 import { PROBE_ID } from './probes.ts'
+import type { ShardLaw } from './shard-law.ts'
 
 export interface PresenceServicePorts {
   readonly router: Router
@@ -35,6 +36,7 @@ export interface PresenceServicePorts {
   readonly probes: Probes
   readonly lasts: LastPresences
   readonly pacer: Pacer
+  readonly law: ShardLaw
   readonly deliveries: CounterMetric
   /** Bytes of the last unavailable presence that are kept for probes. */
   readonly lastBytesMax: number
@@ -174,6 +176,7 @@ export class PresenceService {
     const { account } = session
     if (before !== undefined && isSamePresence(before, stanza)) {
       this.#suppressed.add(1)
+      this.#ports.law.suppressed(account.jid)
       this.#ports.deliveries.add(1)
       session.sendWire(headOf(stanza) + account.jid.wire + tailOf(stanza))
       return true
@@ -209,9 +212,11 @@ export class PresenceService {
 
   /** Tells contacts of a change, now or when its window is over. */
   #tell(session: Session, before: Stanza | undefined, stanza: Stanza): void {
-    const { pacer, roster } = this.#ports
+    const { law, pacer, roster } = this.#ports
     const { account } = session
-    this.#predicted.add(roster.watcherCount(account))
+    const watcherCount = roster.watcherCount(account)
+    this.#predicted.add(watcherCount)
+    law.changed(account.jid, watcherCount)
     pacer.changed(account, session.jid, before, stanza)
   }
 

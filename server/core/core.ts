@@ -5,7 +5,7 @@
  */
 import {
   AccountAdmin, Accounts, inbound, IqClient, KeptMessages, LoginClients, PresenceEnvelopes, PresenceFanOut, Router, ServerControl,
-  ServerInfo,
+  ServerInfo, Shards,
 } from '@rollcall/module-api'
 import type { Admission, AnyModule, Port } from '@rollcall/module-api'
 import { parseJid } from '@rollcall/jid'
@@ -15,6 +15,7 @@ import type { Bus, MemberId, StorageBackend } from '@rollcall/ports'
 import { SmEnable } from '@rollcall/protocol'
 import type { Stanza } from '@rollcall/stanza'
 import type { ServerMessage } from '../protocol/messages.ts'
+import { SHARD_COUNT, shardOf } from '../protocol/placement.ts'
 import type { Carrier, Placement } from '../protocol/placement.ts'
 import { accountAdminPort, accountsPort } from './account-ports.ts'
 import type { CredentialStore } from './account-ports.ts'
@@ -174,6 +175,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
 
 /** What modules may need that the core has from outside. */
 function offerOptions(loader: ModuleLoader, options: CoreOptions): void {
+  loader.offer(Shards, { count: SHARD_COUNT, of: shardOf })
   loader.offer(Clock, options.clock)
   loader.offer(Random, options.random)
   loader.offer(Log, options.log)

@@ -37,6 +37,14 @@ export interface ProbeAnswer {
   readonly contactCount: number
 }
 
+/** How accounts lie in shards: fixed slots of a hash over bare JIDs, each of which one member owns. */
+export interface Shards {
+  readonly count: number
+  /** From 0 up to `count`. */
+  of(account: Jid): number
+}
+export const Shards = definePort<Shards>('shards')
+
 /** Accounts of this member's shards. */
 export interface Accounts {
   /** The account if it is warm here; never loads. */
