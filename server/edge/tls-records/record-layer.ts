@@ -68,8 +68,9 @@ export class RecordLayer {
     if (!this.#isReadEnded && at < bytes.length) this.#rest = Buffer.from(bytes.subarray(at))
   }
 
-  /** Records of a wire string, to be written in the order in which they were sealed. */
+  /** Records of a wire string, to be written in the order in which they were sealed; none once the end is sealed. */
   seal(wire: string): Buffer {
+    if (this.#isWriteEnded) return Buffer.alloc(0)
     if (wire.length <= CONTENT_BYTES_MAX && !this.#mustUpdate) return this.#sealOne(wire)
     const records: Buffer[] = []
     for (let at = 0; at < wire.length; at += CONTENT_BYTES_MAX) {
@@ -87,7 +88,6 @@ export class RecordLayer {
   }
 
   #sealOne(content: string): Buffer {
-    if (this.#isWriteEnded) throw new Error('sealed after the end')
     return sealRecord(this.#write, APPLICATION_DATA, content)
   }
 
