@@ -2,12 +2,14 @@
  * The addresses that one account has blocked, made for being asked about every stanza.
  *
  * A set of texts: an address is looked up as it is, then bare, then by its domain, which are the four kinds of XEP-0191
- * §6 (`domain/resource` is found as it is). An empty list costs one comparison.
+ * §6 (`domain/resource` is found as it is). Nearly all lists are empty: those are one object, which costs no account any
+ * memory and is always in the processor's cache.
  */
 import { tryParseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 
 export class BlockList {
+  static readonly #empty = new BlockList()
   readonly #items: ReadonlyMap<string, Jid>
 
   constructor(items: Iterable<Jid> = []) {
@@ -16,7 +18,7 @@ export class BlockList {
 
   /** From what `texts` gave; addresses that are none any more are left out. */
   static fromTexts(texts: readonly string[]): BlockList {
-    return new BlockList(texts.flatMap((text) => tryParseJid(text) ?? []))
+    return texts.length === 0 ? BlockList.#empty : new BlockList(texts.flatMap((text) => tryParseJid(text) ?? []))
   }
 
   get isEmpty(): boolean {

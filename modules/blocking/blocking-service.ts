@@ -19,11 +19,13 @@ import { BlockList } from './block-list.ts'
 /** Changes of one account that wait for storage; further ones are refused with `resource-constraint`. */
 const CHANGES_WAITING_MAX = 20
 
+const nothingYet: Promise<unknown> = Promise.resolve()
+
 /** What a warm account carries. */
 export class AccountBlocks {
   list: BlockList
   waiting = 0
-  last: Promise<unknown> = Promise.resolve()
+  last = nothingYet
 
   constructor(list: BlockList) {
     this.list = list
