@@ -20,7 +20,7 @@ import type { Confirmed } from '../protocol/member-messages.ts'
 import type { RouteBroadcast, RouteStanza, ServerMessage } from '../protocol/messages.ts'
 import type { PresenceStates } from '../protocol/presence-messages.ts'
 import type { Carrier, FromClient } from '../protocol/placement.ts'
-import { Confirmations, Outbox } from './outbox.ts'
+import { Confirmations, Outbox, Safety } from './outbox.ts'
 import type { Letter } from './outbox.ts'
 import type { ShardTable } from './shard-table.ts'
 
@@ -53,6 +53,9 @@ export interface LinksPorts {
 const OUTBOX_HIGH = 100_000
 const OUTBOX_LOW = 50_000
 
+const ONCE: Pick<Confirmed, 'isAgain'> = {}
+const AGAIN: Pick<Confirmed, 'isAgain'> = { isAgain: true }
+
 interface Arrivals {
   readonly confirmations: Confirmations
   /** Came while a message that was sent again is looked up; undefined when none is. */
@@ -83,7 +86,20 @@ export class Links implements Carrier {
 
   route(stanza: Stanza): Promise<void> {
     if (stanza.kind === 'message' && stanza.stamp === '') stanza.stamp = this.#ports.random.id()
-    return new Promise((done) => this.#post({ kind: 'route', stanza, done, isAgain: stanza.isAgain }, stanza.to as Jid))
+    const { table } = this.#ports
+    const to = stanza.to as Jid
+    const { isAgain } = stanza
+    if (!table.isMoving(to)) {
+      const member = table.memberOf(to)
+      const safe = this.#outboxOf(member).safety()
+      this.#send(member, { kind: 'route', stanza, safe, isAgain })
+      return safe.promise
+    }
+    const safe = new Safety()
+    safe.add()
+    safe.close()
+    this.#parked.push({ kind: 'route', stanza, safe, isAgain })
+    return safe.promise
   }
 
   broadcast(stanza: Stanza, targets: readonly Jid[]): void {
@@ -145,16 +161,23 @@ export class Links implements Carrier {
   }
 
   #send(to: MemberId, letter: Letter): void {
-    let outbox = this.#outboxes.get(to)
-    if (outbox === undefined) this.#outboxes.set(to, outbox = new Outbox())
+    const outbox = this.#outboxOf(to)
     const seq = outbox.push(letter)
-    const again: Pick<Confirmed, 'isAgain'> = letter.isAgain ? { isAgain: true } : {}
     const { bus } = this.#ports
-    if (letter.kind === 'route') bus.send(to, { kind: 'route', stanza: letter.stanza, seq, ...again })
-    else if (letter.kind === 'broadcast') bus.send(to, { kind: 'broadcast', stanza: letter.stanza, targets: letter.targets, seq, ...again })
+    const again: Pick<Confirmed, 'isAgain'> = letter.isAgain ? AGAIN : ONCE
+    if (letter.kind === 'route') {
+      const { stanza } = letter
+      bus.send(to, letter.isAgain ? { kind: 'route', stanza, seq, isAgain: true } : { kind: 'route', stanza, seq })
+    } else if (letter.kind === 'broadcast') bus.send(to, { kind: 'broadcast', stanza: letter.stanza, targets: letter.targets, seq, ...again })
     else if (letter.kind === 'states') bus.send(to, { ...statesMessage(letter), seq, ...again })
     else bus.send(to, { ...letter.message, seq, ...again })
     if (outbox.size >= OUTBOX_HIGH) this.#hold(true)
+  }
+
+  #outboxOf(member: MemberId): Outbox {
+    let outbox = this.#outboxes.get(member)
+    if (outbox === undefined) this.#outboxes.set(member, outbox = new Outbox())
+    return outbox
   }
 
   #hold(isHeld: boolean): void {
@@ -234,7 +257,9 @@ export class Links implements Carrier {
 
   /** A member died: what it did not confirm waits for its successors. To be called once its shards are on the move. */
   gone(member: MemberId): void {
-    const letters = this.#outboxes.get(member)?.letters() ?? []
+    const outbox = this.#outboxes.get(member)
+    const letters = outbox?.letters() ?? []
+    outbox?.close()
     this.#outboxes.delete(member)
     this.#arrivals.delete(member)
     const kept = letters.filter((letter) => this.#isWanted(letter))
@@ -265,7 +290,7 @@ export class Links implements Carrier {
     if (letter.kind !== 'route' || letter.stanza.kind !== 'iq' || letter.stanza.type !== 'set') return true
     // A request that changes something must not be made twice.
     this.#ports.giveUp(letter.stanza)
-    letter.done()
+    letter.safe.done()
     return false
   }
 
@@ -310,8 +335,9 @@ export class Links implements Carrier {
       return
     }
     const work = deliver(letter.stanza)
-    if (work === undefined) letter.done()
-    else work.then(letter.done, letter.done)
+    const done = () => letter.safe.done()
+    if (work === undefined) done()
+    else work.then(done, done)
   }
 
   async #moveOver(timeoutMs: number): Promise<void> {

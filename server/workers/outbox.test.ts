@@ -22,7 +22,7 @@ test('whatever order work ends in and whenever it is told: each letter is confir
       assert.deepEqual([...done].sort((a, b) => a - b), [...over].sort((a, b) => a - b))
     }
     for (const [hasWork, pick, mayTell] of steps) {
-      const letter: Letter = { kind: 'route', stanza, isAgain: false, done: () => void done.add(seq) }
+      const letter: Letter = { kind: 'route', stanza, isAgain: false, safe: { done: () => void done.add(seq) } }
       const seq = outbox.push(letter)
       if (hasWork) {
         const { promise, resolve } = Promise.withResolvers<void>()
@@ -47,9 +47,37 @@ test('whatever order work ends in and whenever it is told: each letter is confir
   }), { numRuns: 100 })
 })
 
+test('letters between two confirmations share a promise, which settles when the last of them is safe', async () => {
+  const outbox = new Outbox()
+  const settled: number[] = []
+  const post = () => {
+    const safe = outbox.safety()
+    const seq = outbox.push({ kind: 'route', stanza, isAgain: false, safe })
+    void safe.promise.then(() => settled.push(seq))
+    return safe
+  }
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  const [first, second] = [post(), post()]
+  assert.equal(first, second)
+  outbox.confirm(1, [])
+  await turn()
+  assert.deepEqual(settled, [])
+  assert.notEqual(post(), second)
+  outbox.confirm(1, [3, 3])
+  await turn()
+  assert.deepEqual(settled, [3])
+  outbox.confirm(3, [])
+  await turn()
+  assert.deepEqual(settled, [3, 1, 2])
+  post().done()
+  outbox.close()
+  await turn()
+  assert.deepEqual(settled, [3, 1, 2, 4])
+})
+
 test('numbers that were never given confirm nothing', () => {
   const outbox = new Outbox()
-  outbox.push({ kind: 'route', stanza, isAgain: false, done: () => {} })
+  outbox.push({ kind: 'route', stanza, isAgain: false, safe: outbox.safety() })
   outbox.confirm(0, [2, 5])
   assert.equal(outbox.size, 1)
   outbox.confirm(7, [])

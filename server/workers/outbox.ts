@@ -11,10 +11,43 @@ import type { FromClient } from '../protocol/placement.ts'
 
 /** A message as long as it may have to be sent to somebody else. */
 export type Letter =
-  | { readonly kind: 'route'; readonly stanza: Stanza; readonly done: () => void; isAgain: boolean }
+  | { readonly kind: 'route'; readonly stanza: Stanza; readonly safe: Pick<Safety, 'done'>; isAgain: boolean }
   | { readonly kind: 'broadcast'; readonly stanza: Stanza; readonly targets: readonly Jid[]; isAgain: boolean }
   | { readonly kind: 'states'; readonly to: Jid; readonly answer: ProbeAnswer; isAgain: boolean }
   | { readonly kind: 'client'; readonly client: Jid; readonly message: FromClient; readonly connection: object; isAgain: boolean }
+
+/**
+ * The promise that letters are safe, one for all that are given between two confirmations: a promise and its functions for each
+ * would live as long as the letter, and cost as much as the rest of it.
+ */
+export class Safety {
+  readonly promise: Promise<void>
+  readonly #resolve: () => void
+  #missing = 0
+  #isClosed = false
+
+  constructor() {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.promise = promise
+    this.#resolve = resolve
+  }
+
+  /** One more letter is to be safe. */
+  add(): void {
+    this.#missing++
+  }
+
+  /** One of them is. */
+  done(): void {
+    if (--this.#missing === 0 && this.#isClosed) this.#resolve()
+  }
+
+  /** No more are added. */
+  close(): void {
+    this.#isClosed = true
+    if (this.#missing === 0) this.#resolve()
+  }
+}
 
 /** Confirmed letters stay in the array until there are this many of them and they are the greater half. */
 const COMPACT_AT = 1024
@@ -27,6 +60,14 @@ export class Outbox {
   /** From the oldest that is not confirmed; undefined where one is confirmed before it. */
   #letters: (Letter | undefined)[] = []
   #head = 0
+  #safety: Safety | undefined
+
+  /** For the next letter: it counts already. */
+  safety(): Safety {
+    const safety = (this.#safety ??= new Safety())
+    safety.add()
+    return safety
+  }
 
   /** Keeps a letter; answers its number. */
   push(letter: Letter): number {
@@ -45,6 +86,13 @@ export class Outbox {
     }
     while (this.#head < this.#letters.length && this.#letters[this.#head] === undefined) this.#head++
     this.#compact()
+    this.close()
+  }
+
+  /** Letters from now on have a promise of their own. */
+  close(): void {
+    this.#safety?.close()
+    this.#safety = undefined
   }
 
   /** What is not confirmed, oldest first. */
@@ -63,7 +111,7 @@ export class Outbox {
     if (letter === undefined) return
     this.#letters[at] = undefined
     this.size--
-    if (letter.kind === 'route') letter.done()
+    if (letter.kind === 'route') letter.safe.done()
   }
 
   #compact(): void {
