@@ -125,6 +125,7 @@ async function startMember(
   const { clock, load } = runtime
   const signals = serverSignals(config.pressure, { clock, turns: load, queuedBytes: () => server.edge.queuedBytes, queuedOperations })
   for (const signal of signals) load.watch(signal)
+  load.watchLine(() => server.edge.lineMs)
   load.start()
   await server.start()
   return running(server, storage, runtime)

@@ -144,7 +144,7 @@ const messages = (count: number) => Array.from({ length: count }, (_, at) => `<m
 const ids = (rig: Rig) => rig.core.stanzas.map(({ stanza }) => stanza.id)
 
 test('a share is the same on every member that is not late, and shrinks to a few elements', () => {
-  assert.deepEqual([0, 20, 40, 160, 100_000].map(shareOf), [64, 64, 32, 8, 4])
+  assert.deepEqual([0, 20, 40, 160, 100_000].map(shareOf), [64, 64, 16, 1, 1])
 })
 
 test('whoever sends much at once yields after its share, loses nothing and keeps the order', () => withRig(async (rig) => {
@@ -181,6 +181,15 @@ test('the same over WebSocket', () => withRig(async (rig) => {
   socket.terminate()
 }))
 
+class TurnClock extends FlushingClock {
+  /** What a turn does takes time. */
+  spend(ms: number): void {
+    this.advance(ms)
+  }
+}
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
+
 test('those who yielded go on in the next turn, in order, with the share that the load then allows', async () => {
   const load = new FakeLoad()
   const counts: number[] = []
@@ -189,7 +198,74 @@ test('those who yielded go on in the next turn, in order, with the share that th
   for (const name of ['juliet', 'romeo']) share.yielded({ release: () => void released.push(name) })
   assert.deepEqual([share.size, released.length], [2, 0])
   load.lag = 80
-  await new Promise((resolve) => setImmediate(resolve))
-  assert.deepEqual([share.size, share.elementsMax, released], [0, 16, ['juliet', 'romeo']])
+  await nextTurn()
+  assert.deepEqual([share.size, share.elementsMax, released], [0, 4, ['juliet', 'romeo']])
   assert.deepEqual(counts, [1, 1])
+})
+
+test('however many stand in line, a turn is a slice of it, and how long the line takes is known', async () => {
+  const clock = new TurnClock()
+  const share = new FairShare(clock, new FakeLoad(), { add: () => {} })
+  const released: number[] = []
+  const sharers = Array.from({ length: 30 }, (_, at) => ({
+    release: () => {
+      released.push(at)
+      clock.spend(1)
+    },
+  }))
+  for (const sharer of sharers) share.yielded(sharer)
+  await nextTurn()
+  assert.deepEqual([released.length, share.size, share.waitMs], [10, 20, 10])
+  await nextTurn()
+  await nextTurn()
+  assert.deepEqual(released, sharers.map((_, at) => at))
+  assert.deepEqual([share.size, share.waitMs], [0, 0])
+})
+
+test('once a turn is long, whoever is read in it has one element; the next turn is a new one', async () => {
+  const clock = new TurnClock()
+  const share = new FairShare(clock, new FakeLoad(), { add: () => {} })
+  share.beginRead()
+  clock.spend(19)
+  share.beginRead()
+  assert.equal(share.elementsMax, 64)
+  clock.spend(1)
+  share.beginRead()
+  assert.equal(share.elementsMax, 1)
+  await nextTurn()
+  share.beginRead()
+  assert.equal(share.elementsMax, 64)
+})
+
+test('while storage is behind those in line wait', async () => {
+  const clock = new TurnClock()
+  const load = new FakeLoad()
+  const share = new FairShare(clock, load, { add: () => {} })
+  const released: string[] = []
+  load.behind = true
+  share.yielded({ release: () => void released.push('juliet') })
+  await nextTurn()
+  clock.advance(20)
+  assert.deepEqual([released, share.size, share.elementsMax, share.waitMs], [[], 1, 1, 20])
+  load.behind = false
+  clock.advance(20)
+  assert.deepEqual([released, share.size], [['juliet'], 0])
+})
+
+test('whoever yields again stands behind everybody else', async () => {
+  const clock = new TurnClock()
+  const share = new FairShare(clock, new FakeLoad(), { add: () => {} })
+  const released: string[] = []
+  const sharerOf = (name: string, times: number) => ({
+    release() {
+      released.push(name)
+      clock.spend(6)
+      if (--times > 0) share.yielded(this)
+    },
+  })
+  share.yielded(sharerOf('tybalt', 3))
+  share.yielded(sharerOf('juliet', 1))
+  share.yielded(sharerOf('romeo', 1))
+  for (let turn = 0; turn < 4; turn++) await nextTurn()
+  assert.deepEqual(released, ['tybalt', 'juliet', 'romeo', 'tybalt', 'tybalt'])
 })

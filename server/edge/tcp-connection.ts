@@ -206,6 +206,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   onPlaintext(chunk: Uint8Array): void {
     this.noteInput(chunk.length)
     this.shareUsed = 0
+    this.hub.share.beginRead()
     try {
       this.#framer.push(chunk, this)
     } catch (error) {

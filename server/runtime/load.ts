@@ -30,8 +30,11 @@ export function loopShare(): ReadShare {
   }
 }
 
-/** Lag and share of work of this process's event loop; `pressure.ts` makes a `Load` of it. */
-export class TurnLoad implements Omit<Load, 'pressure'> {
+/** What the event loop alone tells; `pressure.ts` makes a `Load` of it. */
+export type TurnReadings = Pick<Load, 'lagMs' | 'utilization'>
+
+/** Lag and share of work of this process's event loop. */
+export class TurnLoad implements TurnReadings {
   readonly #clock: Clock
   readonly #readShare: ReadShare
   #lagMs = 0

@@ -33,6 +33,33 @@ test('the level rises at once to what the worst signal says', () => {
   ])
 })
 
+test('lag is what waits longer: a turn, or those who stand in line for theirs', () => {
+  const { load, turns } = setUp()
+  let lineMs = 0
+  load.watchLine(() => lineMs)
+  turns.lag = 40
+  assert.equal(load.lagMs(), 40)
+  lineMs = 300
+  assert.equal(load.lagMs(), 300)
+})
+
+test('a member is behind while a signal says so twice in a row: a burst is no backlog', () => {
+  const { clock, load } = setUp()
+  let waiting = 1_000
+  load.watch({ name: 'storage', brownOut: 20_000, refuse: 60_000, behind: 1_000, read: () => waiting })
+  clock.advance(100)
+  assert.equal(load.isBehind(), false)
+  clock.advance(100)
+  assert.equal(load.isBehind(), true)
+  waiting = 999
+  clock.advance(100)
+  assert.equal(load.isBehind(), false)
+  waiting = 1_000
+  clock.advance(100)
+  assert.equal(load.isBehind(), false)
+  assert.equal(load.pressure(), 'normal')
+})
+
 test('the level falls a step at a time, each after a calm while', () => {
   const { clock, load, values, metrics } = setUp()
   values.lag = 5_000

@@ -8,11 +8,14 @@
 import { getHeapStatistics } from 'node:v8'
 import { totalmem } from 'node:os'
 import type { Clock, CounterMetric, Load, Log, Metrics, Pressure, Timer } from '@rollcall/ports'
+import type { TurnReadings } from './load.ts'
 
 /** Time between two readings of the signals, in ms: often enough that readings of lag do not become stale. */
 const SAMPLE_MS = 100
 /** A signal is calm below this part of its threshold. */
 const CALM_PART = 0.6
+/** So many operations of storage in two readings in a row: what comes now waits for longer than a tenth of a second. */
+const STORAGE_BEHIND_OPERATIONS = 1_000
 /** Time between two readings of what is expensive to read, in ms. */
 const SLOW_READ_MS = 1_000
 
@@ -25,6 +28,8 @@ export interface Signal {
   /** Values from which on the level is brown-out, and refuse; Infinity for never. */
   readonly brownOut: number
   readonly refuse: number
+  /** From here on, in two readings in a row, the member is behind (`Load.isBehind`); never when left out. */
+  readonly behind?: number
   read(): number
 }
 
@@ -69,7 +74,7 @@ export interface PressurePorts {
   readonly metrics: Metrics
   readonly calmMs: number
   /** Lag and share of work, passed on as they are. */
-  readonly turns: Omit<Load, 'pressure'>
+  readonly turns: TurnReadings
 }
 
 /** The whole `Load` of a member: its turns, and the level that all its signals make. */
@@ -82,6 +87,9 @@ export class MemberLoad implements Load {
   /** Since when no signal forbids the next lower level; undefined while one does. */
   #calmSinceMs: number | undefined = undefined
   #timer: Timer | undefined = undefined
+  #lineMs: () => number = () => 0
+  #wasBehind = false
+  #isBehind = false
 
   constructor(ports: PressurePorts) {
     this.#ports = ports
@@ -109,8 +117,13 @@ export class MemberLoad implements Load {
     this.#timer = undefined
   }
 
+  /** `lineMs`: how long those wait who have more to say than their share. */
+  watchLine(lineMs: () => number): void {
+    this.#lineMs = lineMs
+  }
+
   lagMs(): number {
-    return this.#ports.turns.lagMs()
+    return Math.max(this.#ports.turns.lagMs(), this.#lineMs())
   }
 
   utilization(): number {
@@ -119,6 +132,10 @@ export class MemberLoad implements Load {
 
   pressure(): Pressure {
     return LEVELS[this.#level] as Pressure
+  }
+
+  isBehind(): boolean {
+    return this.#isBehind
   }
 
   /** Which signals are beyond a threshold, or not calm yet: `lag 212, memory 85`. */
@@ -133,11 +150,15 @@ export class MemberLoad implements Load {
     let wanted = 0
     // The level that signals which are not calm hold.
     let held = 0
+    let isBehind = false
     for (const signal of this.#signals) {
       const value = signal.read()
       wanted = Math.max(wanted, levelOf(signal, value))
       held = Math.max(held, levelOf(signal, value / CALM_PART))
+      isBehind ||= value >= (signal.behind ?? Infinity)
     }
+    this.#isBehind = isBehind && this.#wasBehind
+    this.#wasBehind = isBehind
     if (wanted > this.#level) {
       this.#become(wanted)
     } else if (held >= this.#level) {
@@ -208,7 +229,7 @@ export function memoryPercent({ residentBytes, heapUsedBytes, heapTotalBytes, he
 
 /** What a server watches; `queuedBytes` and `queuedOperations` count what waits for clients and for storage. */
 export function serverSignals(
-  config: PressureConfig, ports: { clock: Clock; turns: Omit<Load, 'pressure'>; queuedBytes: () => number; queuedOperations: () => number },
+  config: PressureConfig, ports: { clock: Clock; turns: TurnReadings; queuedBytes: () => number; queuedOperations: () => number },
 ): Signal[] {
   const limitBytes = memoryLimit(config.memoryBytesMax)
   return [
@@ -218,6 +239,9 @@ export function serverSignals(
       read: readSlowly(ports.clock, () => memoryPercent(memoryFacts(), limitBytes)),
     },
     { name: 'output', brownOut: config.outputBrownOutBytes, refuse: config.outputRefuseBytes, read: ports.queuedBytes },
-    { name: 'storage', brownOut: config.storageBrownOutOperations, refuse: config.storageRefuseOperations, read: ports.queuedOperations },
+    {
+      name: 'storage', brownOut: config.storageBrownOutOperations, refuse: config.storageRefuseOperations, behind: STORAGE_BEHIND_OPERATIONS,
+      read: ports.queuedOperations,
+    },
   ]
 }

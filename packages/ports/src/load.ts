@@ -12,14 +12,16 @@ export type Pressure = 'normal' | 'brown-out' | 'refuse'
 
 /** Readings are cheap and may be asked for on the hot path; nothing is measured while nobody asks. */
 export interface Load {
-  /** How long work waits for its turn of the event loop lately, in ms; 0 when idle. */
+  /** How long work waits for its turn lately, in ms, those included who were told to stand in line; 0 when idle. */
   lagMs(): number
   /** Share of the time that the event loop was at work lately, 0 to 1. */
   utilization(): number
   /** Rises as soon as a signal passes its threshold, falls one step at a time after a quiet while. */
   pressure(): Pressure
+  /** Whether so much of what was taken in waits to be stored that taking in more only makes it wait longer. */
+  isBehind(): boolean
 }
 export const Load = definePort<Load>('load')
 
 /** A member that never is busy. */
-export const idleLoad: Load = { lagMs: () => 0, utilization: () => 0, pressure: () => 'normal' }
+export const idleLoad: Load = { lagMs: () => 0, utilization: () => 0, pressure: () => 'normal', isBehind: () => false }

@@ -5,6 +5,7 @@ export class FakeLoad implements Load {
   lag = 0
   busyShare = 0
   level: Pressure = 'normal'
+  behind = false
 
   lagMs(): number {
     return this.lag
@@ -16,5 +17,9 @@ export class FakeLoad implements Load {
 
   pressure(): Pressure {
     return this.level
+  }
+
+  isBehind(): boolean {
+    return this.behind
   }
 }
