@@ -2,7 +2,7 @@
  * Gives one process less of a machine: a control group of its own with a quota of CPU time (cgroup version 2 or 1), so that a
  * generator on the same machine is not what is measured. Needs the right to make groups, which root has.
  */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -13,8 +13,6 @@ const WEIGHT = 2_000
 const SHARES = 20_480
 
 export interface CpuLimit {
-  /** Times that the process had to wait for quota. */
-  throttled(): number
   /** Removes the group; the process must have ended. */
   remove(): Promise<void>
 }
@@ -39,7 +37,6 @@ export function limitCpu(name: string, pid: number, cores: number): CpuLimit | u
     return undefined
   }
   return {
-    throttled: () => Number(/nr_throttled (\d+)/.exec(readFileSync(join(group, 'cpu.stat'), 'utf8'))?.[1] ?? 0),
     async remove() {
       for (let attempt = 0; attempt < 50; attempt++) {
         try {
