@@ -67,7 +67,7 @@ async function waitingCount(): Promise<number> {
   const waiting = await host.storage.archiveQuery('archive_waiting', JULIET, { limit: 1, isBackward: true })
   const last = [...page.entries, ...waiting.entries].map((entry) => (entry.value as number[])[1] as number)
   const position = (await host.storage.keyvalGet('archive_positions', JULIET)) as unknown as StoredPosition | undefined
-  return Math.max(0, ...last) - (position?.number ?? 0) - (position?.ahead.length ?? 0)
+  return Math.max(0, ...last) - (position?.number ?? 0) - (position?.ahead ?? []).reduce((sum, [, , , , count = 1]) => sum + count, 0)
 }
 
 describe('XEP-0160 §2: process flow', () => {
