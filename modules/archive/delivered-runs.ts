@@ -5,7 +5,15 @@
  * without end. They are numbered without gaps, so neighbours are joined: what is kept is a run for each gap between waiting
  * messages, and of those there are only as many as may wait.
  */
-import type { Mark } from './delivery-position.ts'
+/** A place in the log. */
+export interface Mark {
+  /** Id of an entry of the history: everything that waits there comes after it. '' for the beginning. */
+  readonly id: string
+  /** Number of the last received message up to there. */
+  readonly number: number
+  /** Bytes of all received messages up to there. */
+  readonly end: number
+}
 
 /** Messages `first` to `last.number`. */
 export interface Run {

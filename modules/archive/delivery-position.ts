@@ -7,17 +7,9 @@
  */
 import type { Json } from '@rollcall/ports'
 import { DeliveredRuns } from './delivered-runs.ts'
-import type { Run } from './delivered-runs.ts'
+import type { Mark, Run } from './delivered-runs.ts'
 
-/** A place in the log. */
-export interface Mark {
-  /** Id of an entry of the history: everything that waits there comes after it. '' for the beginning. */
-  readonly id: string
-  /** Number of the last received message up to there. */
-  readonly number: number
-  /** Bytes of all received messages up to there. */
-  readonly end: number
-}
+export type { Mark }
 
 interface OpenMessage {
   readonly mark: Mark
