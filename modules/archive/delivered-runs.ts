@@ -5,6 +5,7 @@
  * without end. They are numbered without gaps, so neighbours are joined: what is kept is a run for each gap between waiting
  * messages, and of those there are only as many as may wait.
  */
+
 /** A place in the log. */
 export interface Mark {
   /** Id of an entry of the history: everything that waits there comes after it. '' for the beginning. */

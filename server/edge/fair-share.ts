@@ -16,6 +16,8 @@ const ELEMENTS_MAX = 64
 const ELEMENTS_MIN = 1
 /** Once a turn has taken so long, in ms, whoever is read in it has one element: lag is a mean, and says so too late. */
 const LONG_TURN_MS = 20
+/** Reads between two looks at the clock; a power of two. */
+const READS_PER_LOOK = 16
 /** Lag from which on shares shrink, in ms. */
 const LATE_MS = 20
 /** How long those in line go on in one turn, in ms. */
@@ -50,6 +52,7 @@ export class FairShare {
   #isScheduled = false
   #isTurnOpen = false
   #turnEndMs = 0
+  #reads = 0
 
   constructor(clock: Clock, load: Load, counter: CounterMetric) {
     this.#clock = clock
@@ -86,10 +89,11 @@ export class FairShare {
   beginRead(): void {
     if (!this.#isTurnOpen) {
       this.#isTurnOpen = true
+      this.#reads = 0
       this.#turnEndMs = this.#clock.monotonic() + LONG_TURN_MS
       this.#clock.soon(this.#endTurn)
       this.#adapt()
-    } else if (this.elementsMax > ELEMENTS_MIN && this.#clock.monotonic() >= this.#turnEndMs) {
+    } else if ((++this.#reads & (READS_PER_LOOK - 1)) === 0 && this.#clock.monotonic() >= this.#turnEndMs) {
       this.elementsMax = ELEMENTS_MIN
     }
   }

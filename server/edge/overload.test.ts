@@ -225,12 +225,15 @@ test('however many stand in line, a turn is a slice of it, and how long the line
 test('once a turn is long, whoever is read in it has one element; the next turn is a new one', async () => {
   const clock = new TurnClock()
   const share = new FairShare(clock, new FakeLoad(), { add: () => {} })
+  const readMany = () => {
+    for (let read = 0; read < 16; read++) share.beginRead()
+  }
   share.beginRead()
   clock.spend(19)
-  share.beginRead()
+  readMany()
   assert.equal(share.elementsMax, 64)
   clock.spend(1)
-  share.beginRead()
+  readMany()
   assert.equal(share.elementsMax, 1)
   await nextTurn()
   share.beginRead()
