@@ -218,7 +218,7 @@ export const defaultEdgeConfig: EdgeConfig = {
     ciphers: CIPHERS,
     clientAuthorityFile: '',
     pollMs: 10_000,
-    isCompact: false,
+    isCompact: true,
   },
   isTlsRequired: true,
   components: [],
