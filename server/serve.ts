@@ -12,7 +12,7 @@ import { listenToSignals, openDoors } from './doors.ts'
 import type { Doors } from './doors.ts'
 import { makeRuntime, operationsPorts, software, startServer } from './main.ts'
 import type { RunningServer, Runtime } from './main.ts'
-import { coreCount, endpointText } from './runtime/index.ts'
+import { coreCount, endpointText, tuneCompiler } from './runtime/index.ts'
 import type { Terminal } from './runtime/terminal.ts'
 import { serveWorkers } from './serve-workers.ts'
 import type { ServeOptions } from './serve-workers.ts'
@@ -20,6 +20,7 @@ import { welcomeText } from './welcome.ts'
 
 /** Runs until the server has stopped; rejects when it cannot start, and then everything is closed again. */
 export async function serve(options: ServeOptions): Promise<void> {
+  tuneCompiler()
   const { config, reloadConfig, terminal } = options
   const count = config.workers === 0 ? coreCount() : config.workers
   if (count > 1) return serveWorkers(options, count)
