@@ -62,6 +62,7 @@ function withTraffic(command: Command): Command {
     .option('--rate <factor>', 'multiplies the rate of all that happens', number(0.001, 100_000), 1)
     .option('--mechanism <name>', 'SCRAM-SHA-512, SCRAM-SHA-256, SCRAM-SHA-1 or PLAIN; the strongest offered when left out')
     .option('--spin', 'use a whole core to begin everything on time to the microsecond')
+    .option('--drain <seconds>', 'how long to wait, when the traffic is over, for what is still under way', number(0.1, 3600), 20)
     .option('--sources <n>', 'connect from so many loopback addresses', number(1, 200), 4)
     .option('--out <folder>', 'folder of the report; default load-reports/PROFILE-TIME')
     .option('--i-own-this-server', 'allow a target that is not on this machine')

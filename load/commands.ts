@@ -42,6 +42,7 @@ interface TrafficOptions extends PeopleOptions {
   readonly rate: number
   readonly mechanism?: string
   readonly spin?: boolean
+  readonly drain: number
   readonly sources: number
   readonly out?: string
   readonly iOwnThisServer?: boolean
@@ -126,7 +127,8 @@ async function runAll(terminal: Terminal, name: string, options: TrafficOptions,
     terminal.err(`${profile.name} against ${target.name}: ${population.userCount} users, ${population.clientCount} clients, ${profile.durationSeconds} s\n`)
     const line = new LiveLine(terminal)
     const run = makeRun(() => new LoadRun({
-      profile, population, target, mechanism: mechanismOf(options.mechanism), limits: defaultLimits, isSpinning: options.spin === true,
+      profile, population, target, mechanism: mechanismOf(options.mechanism), limits: { ...defaultLimits, drainTimeoutMs: options.drain * 1000 },
+      isSpinning: options.spin === true,
     }, { sampled: (sample) => line.show(sample) }))
     const release = terminal.onSignal(['SIGINT', 'SIGTERM'], () => {
       if (isStopped) process.exit(1)

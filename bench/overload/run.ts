@@ -54,6 +54,8 @@ const ATTEMPTS_MAX = 10
 const STEP = 1.25
 const RAMP_TIMEOUT_MS = 60_000
 const CALM_TIMEOUT_MS = 60_000
+/** What the crowd could not get rid of waits in its sockets: all of it is to arrive. */
+const DRAIN_SECONDS = 180
 
 const phaseOf = (report: RunReport, name = 'run'): PhaseReport => report.phases.find((phase) => phase.name === name) as PhaseReport
 type Quantile = 'p50Us' | 'p99Us'
@@ -92,7 +94,7 @@ interface Who {
 function run(server: ServerUnderTest, accounts: string, { name, profile, factor }: Who): Promise<RunReport> {
   const file = join(folder, `${name}.yaml`)
   writeFileSync(file, profile)
-  const more = ['--accounts', accounts, '--match', `^${name}-\\d`, '--rate', String(factor)]
+  const more = ['--accounts', accounts, '--match', `^${name}-\\d`, '--rate', String(factor), '--drain', String(DRAIN_SECONDS)]
   return runLoad({ profile: file, folder: join(folder, `report-${name}`), pid: server.pid, more, isPreferred: true })
 }
 
