@@ -31,7 +31,7 @@ const CONTACTS = Number(options.contacts)
 const RATES = options.changes.split(',').map(Number)
 const SECONDS = Number(options.seconds)
 const WRITERS = 100
-/** Of a message a minute and person: rates of profiles are per hour. */
+/** Of each: rates of profiles are per hour. */
 const MESSAGES_PER_HOUR = (Number(options.messages) * 3600) / WRITERS
 const LEAD_MS = 1_000
 const ONLINE_TIMEOUT_MS = 120_000
