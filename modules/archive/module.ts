@@ -4,8 +4,8 @@
  */
 import {
   AccountAdmin, accountLeaving, accountRemoving, defineModule, KeptMessages, messageAccepted, messageAcked, messageDelivered,
-  messageSubmitted, messageUnacked, messageUndelivered, option, outbound, priorityChanged, resourceAvailable, ServerInfo,
-  sessionRestored,
+  messageSubmitted, messageUnacked, messageUndelivered, option, outbound, priorityChanged, resourceAvailable, Router,
+  ServerInfo, sessionRestored,
 } from '@rollcall/module-api'
 import type { Account } from '@rollcall/module-api'
 import { parseJid } from '@rollcall/jid'
@@ -76,7 +76,7 @@ export default defineModule({
     waitingDays: option.integer(0, 0, 36_500, 'Days after which a message that waits is not delivered any more; 0 = never.'),
   },
   stores: logStores,
-  needs: { clock: Clock, random: Random, log: Log, metrics: Metrics, accounts: AccountAdmin, server: ServerInfo },
+  needs: { clock: Clock, random: Random, log: Log, metrics: Metrics, accounts: AccountAdmin, router: Router, server: ServerInfo },
   wants: { blocking: Blocking, roster: Roster, search: ArchiveSearch },
   provides: [KeptMessages, MessageArchive],
   setup({ config, stores, ports, accountSlot, sessionSlot, on, onBound, onIqGet, onIqSet, onStop, provide }) {
@@ -108,7 +108,8 @@ export default defineModule({
       sendWaiting: (session, log, entry, wire) => delivery.sendResult(session, log, entry, wire),
     })
     const purge = new Purge({
-      ...stores, accounts: ports.accounts, hosts: ports.server.hosts, clock, log: logger, metrics,
+      ...stores, accounts: ports.accounts, hosts: ports.server.hosts, isHere: (account) => ports.router.isHere(account),
+      clock, log: logger, metrics,
       limits: { retentionMs: config.retentionDays * DAY_MS, messagesMax: config.messagesMax, periodMs: config.purgeHours * 3_600_000 },
     })
 

@@ -22,6 +22,8 @@ export interface PurgePorts {
   readonly waiting: Archive<StoredMessage>
   readonly accounts: Pick<AccountAdmin, 'list'>
   readonly hosts: readonly string[]
+  /** Whether the account is this member's: each member purges its own. */
+  readonly isHere: (account: Jid) => boolean
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
@@ -75,7 +77,7 @@ export class Purge {
     let after: Jid | undefined
     while (!this.#isStopped) {
       const accounts = await this.#ports.accounts.list(host, after, ACCOUNTS_AT_A_TIME)
-      for (const account of accounts) await this.#account(account.toString())
+      for (const account of accounts) if (this.#ports.isHere(account)) await this.#account(account.toString())
       if (accounts.length < ACCOUNTS_AT_A_TIME) return
       after = accounts.at(-1)
       await this.#pause()
