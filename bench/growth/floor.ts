@@ -4,8 +4,8 @@
  *     node bench/growth/floor.ts [--connections 1000,3000,10000] [--active N] [--rate 1000] [--seconds 8]
  *
  * A relay without XMPP: what comes on a connection is written to the one that its first four bytes name. The generator keeps all
- * connections open and sends from random ones, or from random ones of the first `--active`, at a constant rate. What a server of any kind pays for many connections (caches of
- * the processor, structures of the kernel) is in this figure; what a server adds to that is not.
+ * connections open and sends from random ones, or from random ones of the first `--active`, at a constant rate. What a server of any
+ * kind pays for many connections (caches of the processor, structures of the kernel) is in this figure; what a server adds is not.
  */
 import { fork } from 'node:child_process'
 import { connect, createServer } from 'node:net'

@@ -163,16 +163,18 @@ for (const users of numbersOf(options.connections)) {
   const traffic = { users: active, contacts: FEW_CONTACTS, changesPerMinute: 0, messagesPerMinute: (MESSAGES_PER_SECOND * 60) / active }
   byConnections.push(await measure(users, active < users ? { ...traffic, idle: users - active } : traffic))
 }
+const activeOption = ACTIVE === Infinity ? '' : ` --active ${ACTIVE}`
+const byWhom = ACTIVE === Infinity ? '' : `, by ${whole(ACTIVE)} of them`
 const text = `Growth: what one delivery costs as lists and connections grow.
 ${machineLine()}
-node tools/run.mjs bench/growth/run.ts --lists ${options.lists} --connections ${options.connections}${ACTIVE === Infinity ? '' : ` --active ${ACTIVE}`} --seconds ${SECONDS}
+node tools/run.mjs bench/growth/run.ts --lists ${options.lists} --connections ${options.connections}${activeOption} --seconds ${SECONDS}
 CPU is user and system time of the server's process, less what it uses while the same people are silent. Open loop, no TLS, archive off.
 
 Presence by the length of contact lists: ${whole(LIST_USERS)} people, all online, ${whole(PRESENCES_PER_SECOND)} deliveries a second offered.
 ${table(['contacts', ...HEADER], byLists.map(rowOf))}
 ${verdict(byLists)}
 
-Messages by the number of connections: ${whole(MESSAGES_PER_SECOND)} messages a second offered, ${FEW_CONTACTS} contacts each${ACTIVE === Infinity ? '' : `, by ${whole(ACTIVE)} of them`}.
+Messages by the number of connections: ${whole(MESSAGES_PER_SECOND)} messages a second offered, ${FEW_CONTACTS} contacts each${byWhom}.
 ${table(['connections', ...HEADER], byConnections.map(rowOf))}
 ${verdict(byConnections)}
 `

@@ -95,7 +95,8 @@ async function measure(server: ServerUnderTest, crowd: ChildProcess, rate: numbe
   const run = report.phases.find((phase) => phase.name === 'run')
   const wrong = [...report.violations, ...report.failures].map(({ kind, count }) => `${kind} ${count}`).join(', ') || 'none'
   const row = [
-    whole(rate), whole((run?.messages ?? NaN) / (run?.seconds ?? NaN)), fixed(latencyMs(report, 'message', 'p50Us'), 1), fixed(latencyMs(report, 'message', 'p99Us'), 1),
+    whole(rate), whole((run?.messages ?? NaN) / (run?.seconds ?? NaN)),
+    fixed(latencyMs(report, 'message', 'p50Us'), 1), fixed(latencyMs(report, 'message', 'p99Us'), 1),
     whole(perSecond('rollcall_deliveries_total{kind="presence"}')), whole(perSecond('rollcall_presence_coalesced_total')),
     fixed((run?.serverCpuSeconds ?? NaN) / (run?.seconds ?? NaN), 2), fixed((server.starvedSeconds - starved) / seconds, 2),
     fixed(latencyMs(report, 'lateness', 'p99Us'), 1), wrong,
