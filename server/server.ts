@@ -66,8 +66,9 @@ export interface Server {
   stop(): Promise<void>
 }
 
-/** Messages that cores send to edges; everything else on the bus is for the core. */
-const edgeMessages: ReadonlySet<string> = new Set<CoreToEdge['kind']>([
+/** Messages to edges; everything else on the bus is for the core. */
+const edgeMessages: ReadonlySet<string> = new Set<CoreToEdge['kind'] | 'address-failed'>([
+  'address-failed',
   'deliver', 'deliver-presence', 'deliver-broadcast', 'close-stream', 'host-info-changed', 'session-state',
 ])
 

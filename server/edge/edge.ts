@@ -6,6 +6,7 @@
  */
 import type { Socket } from 'node:net'
 import type { MemberId, Metrics } from '@rollcall/ports'
+import type { AddressFailed } from '../protocol/member-messages.ts'
 import type { CoreToEdge, ServerMessage } from '../protocol/messages.ts'
 import type { DeliverBroadcast } from '../protocol/presence-messages.ts'
 import { Census } from './census.ts'
@@ -171,7 +172,7 @@ class RunningEdge implements Edge {
   }
 
   receive(_from: MemberId, message: ServerMessage): void {
-    const edgeMessage = message as CoreToEdge
+    const edgeMessage = message as CoreToEdge | AddressFailed
     switch (edgeMessage.kind) {
       case 'deliver':
         this.#deliver(this.#hub.connections.get(edgeMessage.conn), edgeMessage.wire)
@@ -190,6 +191,9 @@ class RunningEdge implements Edge {
         return
       case 'close-stream':
         this.#hub.connections.get(edgeMessage.conn)?.closeByCore(faultOf(edgeMessage))
+        return
+      case 'address-failed':
+        this.#hub.guard.authFailed(edgeMessage.address, this.#hub.ports.clock.monotonic())
         return
       case 'host-info-changed':
         this.#hub.forgetHosts()

@@ -32,7 +32,10 @@ export function noteFailure(hub: Hub, connection: Connection, { condition, cause
   // What tools that watch for intruders read; how often it is written is bounded by attempts and back-off.
   ports.log.info('auth-failed', { conn: connection.id, address: connection.address, host: connection.host?.toString(), condition })
   if (cause !== undefined) ports.log.warn('auth-question-failed', { conn: connection.id, error: cause })
-  if (countsAgainstAddress(condition)) guard.authFailed(connection.address, ports.clock.monotonic())
+  if (!countsAgainstAddress(condition)) return
+  guard.authFailed(connection.address, ports.clock.monotonic())
+  // The kernel would let an address guess at each member in turn.
+  for (const other of ports.carrier?.others ?? []) ports.bus.send(other, { kind: 'address-failed', address: connection.address })
 }
 
 /** Guessing and knocking count; giving up, tokens that were good once and our own trouble do not. */
