@@ -194,7 +194,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     if (!(error instanceof TlsFault)) throw error
     this.hub.ports.log.debug('tls-fault', { conn: this.id, address: this.address, alert: error.alert })
     this.out = ''
-    this.#write(records.sealEnd(error.alert))
+    this.#write(records.sealEnd(error.alert), this.#socket.writableLength + this.#underWayBytes)
     this.destroy()
   }
 
@@ -319,7 +319,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
       return
     }
     this.hub.metrics.bytesOut.add(out.length)
-    const isTaken = this.#write(this.#records === undefined ? out : this.#records.seal(out))
+    const isTaken = this.#write(this.#records === undefined ? out : this.#records.seal(out), waiting)
     const isHigh = !isTaken && waiting + out.length > this.hub.config.limits.outputHighBytes
     if (isHigh && this.isOpen && (this.holds & HOLD_OUTPUT) === 0) {
       this.hold(HOLD_OUTPUT)
@@ -328,9 +328,8 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   }
 
   /** False when it waits in the socket. */
-  #write(out: string | Buffer): boolean {
+  #write(out: string | Buffer, waiting: number): boolean {
     const socket = this.#socket
-    const waiting = socket.writableLength + this.#underWayBytes
     // Behind something else it waits for a slow client, and a slice would keep all alive that came with it.
     if (waiting > 0) return write(socket, typeof out === 'string' ? flatCopy(out) : out)
     if (this.#tls !== undefined || this.#isEnding) return write(socket, out)
