@@ -335,9 +335,9 @@ export class Links implements Carrier {
       return
     }
     const work = deliver(letter.stanza)
-    const done = () => letter.safe.done()
-    if (work === undefined) done()
-    else work.then(done, done)
+    const confirm = () => letter.safe.done()
+    if (work === undefined) confirm()
+    else work.then(confirm, confirm)
   }
 
   async #moveOver(timeoutMs: number): Promise<void> {
