@@ -7,7 +7,7 @@ import { defineModule } from '@rollcall/module-api'
 import type { AnyModule, ServerControl } from '@rollcall/module-api'
 import type { Jid } from '@rollcall/jid'
 import { WebPushSender } from '@rollcall/ports'
-import type { Clock, Json, Metrics, StorageBackend, WriteOp } from '@rollcall/ports'
+import type { Clock, Json, MemberId, Metrics, StorageBackend, WriteOp } from '@rollcall/ports'
 import { chatRoutes } from '../apps/chat/routes.ts'
 import { createLocalBus } from '../backends/bus-local/index.ts'
 import { createSocketBus } from '../backends/bus-socket/index.ts'
@@ -143,8 +143,11 @@ export interface Workshop {
   close(): Promise<void>
 }
 
+/** Told of each worker's lines: to the supervisor's bus, and to the storage. */
+export type OnLine = (line: 'bus' | 'storage', memberId: MemberId, isThere: boolean) => void
+
 /** Opens the storage and serves it to workers, which find it and each other in `directory`. */
-export async function openWorkshop(config: ServerConfig, runtime: Runtime, directory: string, onPeer: (event: PeerEvent) => void): Promise<Workshop> {
+export async function openWorkshop(config: ServerConfig, runtime: Runtime, directory: string, onLine: OnLine): Promise<Workshop> {
   const { clock, log, metrics } = runtime
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
   const storage = makeStorage(config.storage, clock, metrics)
@@ -155,8 +158,14 @@ export async function openWorkshop(config: ServerConfig, runtime: Runtime, direc
     for (const host of config.auth.hosts) await secrets.derive(host, 'made')
     if (config.isDemo) await ensureDemo(storage, clock, config.core.hosts[0] ?? 'localhost', rosterOps(clock))
     const bootId = realRandom().id()
-    const server = await serveStorage({ backend: storage, directory: storageFolder(directory), bootId, clock, log })
-    const bus = await createSocketBus({ memberId: SUPERVISOR, bootId, directory: busFolder(directory), codec: serverCodec, clock, log, metrics, onPeer })
+    const server = await serveStorage({
+      backend: storage, directory: storageFolder(directory), bootId, clock, log,
+      onClient: (memberId, isThere) => onLine('storage', memberId, isThere),
+    })
+    const bus = await createSocketBus({
+      memberId: SUPERVISOR, bootId, directory: busFolder(directory), codec: serverCodec, clock, log, metrics,
+      onPeer: ({ kind, peer }) => onLine('bus', peer.memberId, kind === 'up'),
+    })
     return {
       storage, bus,
       async close() {

@@ -90,7 +90,7 @@ async function openShop(
   // Sockets that a crash left behind; nobody else uses the folder, since no server answers on it.
   const directory = join(config.dataDir, 'run')
   rmSync(directory, { recursive: true, force: true })
-  const workshop = await openWorkshop(config, runtime, directory, ({ kind, peer }) => supervisor.peer(kind, peer.memberId))
+  const workshop = await openWorkshop(config, runtime, directory, (line, memberId, isThere) => supervisor.line(line, memberId, isThere))
   const reload = async () => {
     const next = reloadConfig()
     await supervisor.reload(next)

@@ -20,6 +20,8 @@ export interface ServeStorageOptions {
   readonly bootId: string
   readonly clock: Clock
   readonly log: Log
+  /** A client is there; or gone, and all that it asked for has been asked of the backend. */
+  readonly onClient?: (memberId: string, isThere: boolean) => void
 }
 
 export interface StorageServer {
@@ -28,8 +30,11 @@ export interface StorageServer {
 }
 
 /** Resolves when clients can connect; rejects when the directory is not private or served by another process. */
-export async function serveStorage({ backend, directory, bootId, clock, log }: ServeStorageOptions): Promise<StorageServer> {
-  const bus = await createSocketBus<StorageMessage>({ memberId: STORAGE_MEMBER, bootId, directory, codec: storageCodec, clock, log })
+export async function serveStorage({ backend, directory, bootId, clock, log, onClient }: ServeStorageOptions): Promise<StorageServer> {
+  const bus = await createSocketBus<StorageMessage>({
+    memberId: STORAGE_MEMBER, bootId, directory, codec: storageCodec, clock, log,
+    onPeer: ({ kind, peer }) => onClient?.(peer.memberId, kind === 'up'),
+  })
   bus.attach({
     receive: (from, { kind }) => log.warn('storage-message-ignored', { from, kind }),
     answer: async (_from, message) => answer(backend, message),

@@ -2,14 +2,14 @@
  * Starts workers, starts them again when they die, and knows which of them are members.
  *
  * One worker starts at a time: the next one is told of all others, and joins when it reaches them. A worker that died is
- * out of the map when nothing that it sent can still be on its way: its process has ended and the bus has read its last
- * byte; a moment more is given to the storage, which reads from sockets of its own.
+ * out of the map when nothing that it sent can still be on its way: its process has ended, and bus and storage have read its
+ * last byte.
  */
 import type { MemberId } from '@rollcall/ports'
 import { RollcallError, errorTable } from '../config/index.ts'
 import type { ErrorCode, ServerConfig } from '../config/index.ts'
 import type { BoundListener } from '../edge/listeners.ts'
-import type { Runtime } from '../main.ts'
+import type { OnLine, Runtime } from '../main.ts'
 import type { Guest } from '../edge/guest.ts'
 import type { ChildProcessPort, PassedSocket } from '../runtime/index.ts'
 import type { Coordinator } from './coordinator.ts'
@@ -33,8 +33,6 @@ const BACKOFF_MIN_MS = 100
 const BACKOFF_MAX_MS = 10_000
 /** A worker that lived so long died of something else than its start. */
 const SOUND_MS = 60_000
-/** How long storage is given to read what a dead worker sent. */
-const LAST_WRITES_MS = 50
 /** A start that takes longer has failed. */
 const START_MS_MAX = 60_000
 /** Longer than clients are drained and sessions stored. */
@@ -49,7 +47,8 @@ interface Worker {
   readonly ready: PromiseWithResolvers<readonly BoundListener[]>
   /** Settles when its process has ended. */
   readonly ended: Promise<void>
-  isOnBus: boolean
+  /** What has not read all that it sent. */
+  readonly lines: Set<Parameters<OnLine>[0]>
   hasEnded: boolean
   hasLeft: boolean
 }
@@ -86,13 +85,14 @@ export class Supervisor {
     for (let slot = 1; slot <= this.#ports.count; slot++) await this.#startOne(slot)
   }
 
-  /** The bus says who is there. */
-  peer(kind: 'up' | 'gone', member: MemberId): void {
+  /** Bus and storage say who is there. */
+  readonly line: OnLine = (line, member, isThere) => {
     const worker = this.#workers.get(member)
     if (worker === undefined) return
-    worker.isOnBus = kind === 'up'
-    // A line that broke under a living process lost messages: that cannot be mended but by starting anew.
-    if (kind === 'gone' && !worker.hasEnded) this.kill(member)
+    if (isThere) worker.lines.add(line)
+    else worker.lines.delete(line)
+    // A bus that broke under a living process lost messages: that cannot be mended but by starting anew.
+    if (line === 'bus' && !isThere && !worker.hasEnded) this.kill(member)
     this.#leaveIfOver(worker)
   }
 
@@ -172,7 +172,7 @@ export class Supervisor {
     const process = this.#ports.fork()
     const ended = Promise.withResolvers<void>()
     const worker: Worker = {
-      slot, id, process, startedMs: clock.monotonic(), ready: Promise.withResolvers(), ended: ended.promise, isOnBus: false, hasEnded: false, hasLeft: false,
+      slot, id, process, startedMs: clock.monotonic(), ready: Promise.withResolvers(), ended: ended.promise, lines: new Set(), hasEnded: false, hasLeft: false,
     }
     this.#workers.set(id, worker)
     process.onMessage((message, socket) => this.#receive(worker, message as ToSupervisor, socket))
@@ -234,14 +234,12 @@ export class Supervisor {
   }
 
   #leaveIfOver(worker: Worker): void {
-    if (!worker.hasEnded || worker.isOnBus || worker.hasLeft || this.#isStopping) return
+    if (!worker.hasEnded || worker.lines.size > 0 || worker.hasLeft || this.#isStopping) return
     worker.hasLeft = true
     const { coordinator, runtime: { clock } } = this.#ports
-    clock.after(LAST_WRITES_MS, () => {
-      this.#workers.delete(worker.id)
-      coordinator.leave(worker.id)
-      clock.after(this.#backoffMs[worker.slot] ?? BACKOFF_MIN_MS, () => this.#restart(worker.slot))
-    })
+    this.#workers.delete(worker.id)
+    coordinator.leave(worker.id)
+    clock.after(this.#backoffMs[worker.slot] ?? BACKOFF_MIN_MS, () => this.#restart(worker.slot))
   }
 
   #restart(slot: number): void {
