@@ -22,9 +22,12 @@ context.check_hostname = False
 context.verify_mode = ssl.CERT_NONE
 context.maximum_version = ssl.TLSVersion[sys.argv[2]]
 with context.wrap_socket(socket.create_connection(('127.0.0.1', int(sys.argv[1]))), server_hostname='${HOST}') as peer:
+    # What makes it readable may be a ticket alone, behind which a read that blocks would wait for data.
+    peer.setblocking(False)
     while True:
         for ready in [peer] if peer.pending() else select.select([peer, sys.stdin], [], [])[0]:
-            data = peer.recv(65536) if ready is peer else os.read(0, 65536)
+            try: data = peer.recv(65536) if ready is peer else os.read(0, 65536)
+            except ssl.SSLWantReadError: continue
             if not data: sys.exit(0)
             if ready is peer: os.write(1, data)
             else: peer.sendall(data)
