@@ -81,16 +81,22 @@ export function requireLocal(jids: readonly Jid[], host: Jid): readonly Jid[] {
   return jids
 }
 
-/** Does something for each address, in order, and gathers what went wrong; only `StanzaError`s are part of the answer. */
+/** What went wrong, if something did; only `StanzaError`s are part of an answer. */
+export async function failuresOf(work: () => Promise<unknown>): Promise<string[]> {
+  try {
+    await work()
+    return []
+  } catch (error) {
+    if (!(error instanceof StanzaError)) throw error
+    return [error.text ?? error.condition]
+  }
+}
+
+/** Does something for each address, in order, and gathers what went wrong. */
 export async function forEachJid(jids: readonly Jid[], act: (jid: Jid) => Promise<void>): Promise<string[]> {
   const failures: string[] = []
   for (const jid of jids) {
-    try {
-      await act(jid)
-    } catch (error) {
-      if (!(error instanceof StanzaError)) throw error
-      failures.push(`${jid.toString()}: ${error.text ?? error.condition}`)
-    }
+    for (const failure of await failuresOf(() => act(jid))) failures.push(`${jid.toString()}: ${failure}`)
   }
   return failures
 }

@@ -1,6 +1,7 @@
 /** Commands that count and list users: registered, online, active, idle (XEP-0133 §4). */
+import { parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
-import type { Account, AccountAdmin, Accounts } from '@rollcall/module-api'
+import type { Account, AccountAdmin, Accounts, Members } from '@rollcall/module-api'
 import { NS_CLIENT } from '@rollcall/stanza'
 import type { CommandStage } from '../commands/port.ts'
 import { formStage, resultForm } from './admin-command.ts'
@@ -19,13 +20,26 @@ interface Group {
   list(host: string, limit: number): Promise<readonly Jid[]>
 }
 
-export function listCommands(ports: { readonly accounts: Accounts; readonly admin: AccountAdmin }): AdminCommand[] {
+export interface ListPorts {
+  readonly accounts: Accounts
+  readonly admin: AccountAdmin
+  readonly members: Members
+}
+
+/** Types, not interfaces, so that they count as JSON. */
+type OnlineAsked = { readonly host: string; readonly limit: number }
+type OnlineAnswer = { readonly count: number; readonly accounts: readonly string[] }
+
+export function listCommands(ports: ListPorts): AdminCommand[] {
   const online = (word: string, label: string, listVar: string, isMember: (account: Account) => boolean): Group => {
-    const members = (host: string) => onlineAccounts(ports.accounts, host, isMember)
+    const question = ports.members.question<OnlineAsked, OnlineAnswer>(`service-admin/${word}`, ({ host, limit }) => {
+      const jids = [...onlineAccounts(ports.accounts, host, isMember)]
+      return { count: jids.length, accounts: jids.slice(0, limit).map((jid) => jid.toString()) }
+    })
     return {
       word, label, listVar,
-      count: (host) => Promise.resolve([...members(host)].length),
-      list: (host, limit) => Promise.resolve([...members(host)].slice(0, limit)),
+      count: async (host) => (await question.all({ host, limit: 0 })).reduce((sum, { count }) => sum + count, 0),
+      list: async (host, limit) => (await question.all({ host, limit })).flatMap(({ accounts }) => accounts).slice(0, limit).map(parseJid),
     }
   }
   const groups: readonly Group[] = [

@@ -2,7 +2,7 @@
 import type { ServerControl } from '@rollcall/module-api'
 import { StanzaError } from '@rollcall/stanza'
 import type { CommandStage } from '../commands/port.ts'
-import { done, formProblem, formStage } from './admin-command.ts'
+import { done, doneExcept, failuresOf, formProblem, formStage } from './admin-command.ts'
 import type { AdminCommand } from './admin-command.ts'
 import { announcementForm, motdForm, shutdownForm, welcomeForm } from './forms.ts'
 import type { Notices } from './notices.ts'
@@ -12,7 +12,7 @@ export function noticeCommands(notices: Notices, control: ServerControl): AdminC
     {
       action: 'announce', name: 'Send Announcement to Online Users',
       start: ({ to }) => formStage(announcementForm, {}, async ({ lines }) =>
-        done(`Sent to ${notices.announce(to.domainpart, requireText(lines))} connected resources`)),
+        done(`Sent to ${await notices.announce(to.domainpart, requireText(lines))} connected resources`)),
     },
     {
       action: 'set-motd', name: 'Set Message of the Day',
@@ -41,9 +41,9 @@ export function noticeCommands(notices: Notices, control: ServerControl): AdminC
       action: 'shutdown', name: 'Shut Down Service',
       start: ({ to }) => formStage(shutdownForm, { delay: '60' }, async ({ delay, lines }) => {
         const text = lines.join('\n').trim()
-        if (text !== '') notices.announce(to.domainpart, text)
         control.shutdown(Number(delay) * 1_000)
-        return done(`The server stops in ${delay} seconds`)
+        const failures = text === '' ? [] : await failuresOf(() => notices.announce(to.domainpart, text))
+        return doneExcept(`The server stops in ${delay} seconds`, failures.map((failure) => `The server stops, and not everybody was told: ${failure}`))
       }),
     },
   ]

@@ -3,11 +3,12 @@
  *
  * The message of the day has an id. An account that got it has that id noted, so that everybody gets it once, at their
  * next login or at once when they are online; correcting the text keeps the id. The texts are in memory, because every
- * login asks for them, and the notes are read only while there is a message.
+ * login asks for them, and the notes are read only while there is a message. What is stored is the truth: whoever changes a
+ * text tells all members, each of which reads it again.
  */
 import { jidOf } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
-import type { Accounts, Router, Session } from '@rollcall/module-api'
+import type { Accounts, Members, Question, Router, Session } from '@rollcall/module-api'
 import type { Keyval, Log, Random } from '@rollcall/ports'
 import { buildStanza, NS_CLIENT } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
@@ -16,8 +17,14 @@ import { XmlElement } from '@rollcall/xml'
 /** A type, not an interface, so that it counts as JSON. */
 export type Motd = { readonly id: string; readonly text: string }
 
+/** Types, as above. */
+type Announcement = { readonly host: string; readonly text: string }
+/** `isNewMotd`: it goes to everybody who is online. */
+type TextsChanged = { readonly host: string; readonly isNewMotd: boolean }
+
 export interface NoticePorts {
   readonly accounts: Accounts
+  readonly members: Members
   readonly router: Router
   readonly random: Random
   readonly log: Log
@@ -31,27 +38,62 @@ function notice(host: string, type: 'headline' | 'normal', text: string): Stanza
   return buildStanza('message', { from: jidOf('', host), type: type === 'normal' ? '' : type, children: [new XmlElement('body', NS_CLIENT, {}, [text])] })
 }
 
+function setOrDelete<T>(map: Map<string, T>, key: string, value: T | undefined): void {
+  if (value === undefined) map.delete(key)
+  else map.set(key, value)
+}
+
 export class Notices {
   readonly #ports: NoticePorts
   readonly #motds = new Map<string, Motd>()
   readonly #welcomes = new Map<string, string>()
   /** Accounts whose note is being read, so that two resources that come at once get one message. */
   readonly #greeting = new Set<string>()
+  readonly #announce: Question<Announcement, number>
+  readonly #changed: Question<TextsChanged, null>
 
   constructor(ports: NoticePorts) {
     this.#ports = ports
+    const { members } = ports
+    this.#announce = members.question('service-admin/announce', ({ host, text }) => this.#announceHere(host, text))
+    this.#changed = members.question('service-admin/texts', (change) => this.#reread(change))
   }
 
   async load(hosts: readonly string[]): Promise<void> {
-    for (const host of hosts) {
-      const [motd, welcome] = await Promise.all([this.#ports.motds.get(host), this.#ports.welcomes.get(host)])
-      if (motd !== undefined) this.#motds.set(host, motd)
-      if (welcome !== undefined) this.#welcomes.set(host, welcome)
+    for (const host of hosts) await this.#loadTexts(host)
+  }
+
+  /** For a change that this member may have missed. */
+  async reload(hosts: readonly string[]): Promise<void> {
+    try {
+      await this.load(hosts)
+    } catch (error) {
+      this.#ports.log.warn('notices-not-read', { error })
     }
   }
 
+  async #loadTexts(host: string): Promise<void> {
+    const [motd, welcome] = await Promise.all([this.#ports.motds.get(host), this.#ports.welcomes.get(host)])
+    setOrDelete(this.#motds, host, motd)
+    setOrDelete(this.#welcomes, host, welcome)
+  }
+
+  async #reread({ host, isNewMotd }: TextsChanged): Promise<null> {
+    await this.#loadTexts(host)
+    const motd = this.#motds.get(host)
+    if (!isNewMotd || motd === undefined) return null
+    this.#announceHere(host, motd.text)
+    const accounts = [...this.#online(host)].map((account) => account.jid.toString())
+    await Promise.all(accounts.map((account) => this.#ports.seen.set(account, motd.id)))
+    return null
+  }
+
   /** Sends a text to every connected resource of the host; says how many. */
-  announce(host: string, text: string): number {
+  async announce(host: string, text: string): Promise<number> {
+    return (await this.#announce.all({ host, text })).reduce((sum, count) => sum + count, 0)
+  }
+
+  #announceHere(host: string, text: string): number {
     const targets = [...this.#online(host)].flatMap((account) => [...account.sessions.values()].map((session) => session.jid))
     this.#ports.router.broadcast(notice(host, 'headline', text), targets)
     return targets.length
@@ -63,33 +105,30 @@ export class Notices {
 
   /** A new message, sent to everybody who is online. */
   async setMotd(host: string, text: string): Promise<void> {
-    const motd = { id: this.#ports.random.id(), text }
-    await this.#ports.motds.set(host, motd)
-    this.#motds.set(host, motd)
-    this.announce(host, text)
-    const accounts = [...this.#online(host)].map((account) => account.jid.toString())
-    await Promise.all(accounts.map((account) => this.#ports.seen.set(account, motd.id)))
+    await this.#ports.motds.set(host, { id: this.#ports.random.id(), text })
+    await this.#changed.all({ host, isNewMotd: true })
   }
 
   /** Another text for those who have not got the message yet; false when there is none. */
   async editMotd(host: string, text: string): Promise<boolean> {
     const present = this.#motds.get(host)
     if (present === undefined) return false
-    const motd = { id: present.id, text }
-    await this.#ports.motds.set(host, motd)
-    this.#motds.set(host, motd)
+    await this.#ports.motds.set(host, { id: present.id, text })
+    await this.#changed.all({ host, isNewMotd: false })
     return true
   }
 
   /** False when there is none. */
   async deleteMotd(host: string): Promise<boolean> {
+    const isThere = this.#motds.has(host)
     await this.#ports.motds.delete(host)
-    return this.#motds.delete(host)
+    await this.#changed.all({ host, isNewMotd: false })
+    return isThere
   }
 
   async setWelcome(host: string, text: string): Promise<void> {
     await this.#ports.welcomes.set(host, text)
-    this.#welcomes.set(host, text)
+    await this.#changed.all({ host, isNewMotd: false })
   }
 
   welcome(host: string): string | undefined {
@@ -98,8 +137,10 @@ export class Notices {
 
   /** False when there is none. */
   async deleteWelcome(host: string): Promise<boolean> {
+    const isThere = this.#welcomes.has(host)
     await this.#ports.welcomes.delete(host)
-    return this.#welcomes.delete(host)
+    await this.#changed.all({ host, isNewMotd: false })
+    return isThere
   }
 
   /** To be called for a resource that became available. */

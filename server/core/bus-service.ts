@@ -17,6 +17,7 @@ import { resultOf } from './iq-dispatch.ts'
 import type { IqDispatch } from './iq-dispatch.ts'
 import type { PendingRequests } from './iq-client.ts'
 import type { MemberCore } from './member-core.ts'
+import type { MemberQuestions } from './member-questions.ts'
 import type { ModuleLoader } from './module-loader.ts'
 import type { CoreRouter } from './router.ts'
 import type { SessionMirror } from './session-mirror.ts'
@@ -33,6 +34,7 @@ export interface BusServicePorts {
   readonly admin: AccountAdmin
   readonly requests: PendingRequests
   readonly members: MemberCore
+  readonly questions: MemberQuestions
   /** Absent where there is one member. */
   readonly mirror: SessionMirror | undefined
   readonly binding: Binding
@@ -134,6 +136,8 @@ async function answer(ports: BusServicePorts, from: MemberId, message: ServerMes
       return bind(ports, from, message)
     case 'account-admin':
       return administer(ports.admin, message)
+    case 'module-question':
+      return ports.questions.answer(message)
     case 'register-component':
       return { isAccepted: !ports.hosts.has(message.domain) && ports.components.register(message.domain, from, message.conn) }
     case 'pre-auth-iq':

@@ -4,8 +4,8 @@
  * Data flows one way: bus → `ClientInbox` (a client's stanza) → `CoreRouter` → `Delivery` or `HostEntity` → bus.
  */
 import {
-  AccountAdmin, Accounts, inbound, IqClient, KeptMessages, LoginClients, PresenceEnvelopes, PresenceFanOut, Router, ServerControl,
-  ServerInfo, Shards,
+  AccountAdmin, Accounts, inbound, IqClient, KeptMessages, LoginClients, Members, PresenceEnvelopes, PresenceFanOut, Router,
+  ServerControl, ServerInfo, Shards,
 } from '@rollcall/module-api'
 import type { Admission, AnyModule, Port } from '@rollcall/module-api'
 import { parseJid } from '@rollcall/jid'
@@ -36,6 +36,7 @@ import { IqDispatch } from './iq-dispatch.ts'
 import { PendingRequests } from './iq-client.ts'
 import type { RequestMembers } from './iq-client.ts'
 import { MemberCore } from './member-core.ts'
+import { MemberQuestions } from './member-questions.ts'
 import { presenceEnvelopes } from './presence-envelopes.ts'
 import { ModuleLoader } from './module-loader.ts'
 import { CoreRouter } from './router.ts'
@@ -138,6 +139,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const repeats = new Repeats({ kept: () => loader.find(KeptMessages), deliver: (stanza) => delivery.deliver(stanza), log })
   const inbox = new ClientInbox({ hooks, iqs, requests, log, metrics, route: (stanza) => router.route(stanza), repeats })
   const accounts = accountsPort(registry, credentials)
+  const questions = new MemberQuestions({ bus, placement, carrier })
   const admin = accountAdminPort({ placement, carrier, storage, registry, binding, hooks, credentials, hosts })
   const loader = new ModuleLoader({ storage, registry, hooks, iqs, log, bindInline })
   bindInline.add(SmEnable, (session, wish) => streams.enableInline(session as LocalSession, wish))
@@ -147,21 +149,22 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   loader.offer(PresenceEnvelopes, presenceEnvelopes(bus))
   loader.offer(Accounts, accounts)
   loader.offer(AccountAdmin, admin)
+  loader.offer(Members, questions)
   loader.offer(IqClient, requests)
   loader.offer(ServerInfo, serverInfo(options, loader, components))
   await loader.load(options.modules, config.modules)
   expandBroadcasts(router, loader, hooks)
   const mirror = given === undefined ? undefined : new SessionMirror({ bus, clock, hooks, coordinator: given.coordinator })
-  const members = new MemberCore({ bus, placement, clock, log, hooks, registry, binding, components, streams, loader, mirror, reply })
+  const members = new MemberCore({ bus, placement, clock, log, hooks, registry, binding, components, streams, loader, mirror, questions, reply })
   const service = busService({
-    bus, binding, inbox, streams, router, components, loader, bindInline, auth: options.auth, hosts, iqs, log, admin, requests, members, mirror,
+    bus, binding, inbox, streams, router, components, loader, bindInline, auth: options.auth, hosts, iqs, log, admin, requests, members, mirror, questions,
   })
 
   return {
     accounts, admin, router, service, members,
     deliver: (stanza) => repeats.deliver(stanza),
     expand: (stanza, targets) => router.expand(stanza, targets),
-    greet: (member) => components.announceTo(member),
+    greet: (member) => members.greet(member),
     decided: () => repeats.decided(),
     get modules() { return loader.loaded },
     get sessionCount() { return binding.sessions.count },

@@ -18,6 +18,7 @@ import type { ComponentTable } from './components.ts'
 import type { LocalAccount } from './entities.ts'
 import { DurableWork } from './durable-work.ts'
 import type { HookChains } from './hook-chains.ts'
+import type { MemberQuestions } from './member-questions.ts'
 import type { ModuleLoader } from './module-loader.ts'
 import type { MirroredRecord, SessionMirror } from './session-mirror.ts'
 import { exportAccount, importAccount, importSession } from './snapshot.ts'
@@ -39,6 +40,7 @@ export interface MemberCorePorts {
   readonly loader: ModuleLoader
   /** Absent where there is one member. */
   readonly mirror: SessionMirror | undefined
+  readonly questions: MemberQuestions
   readonly reply: (stanza: Stanza) => void
 }
 
@@ -59,6 +61,12 @@ export class MemberCore {
     this.#ports = ports
     this.#leaving = ports.hooks.observe(accountLeaving)
     this.#restored = ports.hooks.observe(sessionRestored)
+  }
+
+  /** Tells a member that has come what it has to know of this one. */
+  greet(member: MemberId): void {
+    this.#ports.components.announceTo(member)
+    this.#ports.questions.came()
   }
 
   // ------------------------------------------------------------------------------------ hand-over

@@ -116,6 +116,7 @@ const samples: Samples = {
   'account-admin': {
     operation: fc.constantFrom('create', 'remove', 'setPassword', 'setDisabled'), account: text, password: maybe(text), isDisabled: maybe(flag),
   },
+  'module-question': { name: text, asked: json },
   operate: { name: text, request: json },
   metrics: {},
   'bosh-request': { sid: text, body: wire },

@@ -154,6 +154,14 @@ export interface AccountAdminRequest {
 }
 /** `condition`: of the `StanzaError` that it failed with. */
 export type AccountAdminReply = { readonly isDone: true } | { readonly isDone: false; readonly condition: string; readonly text: string }
+/** A module's question to its like on another member (`Members` of the module API). Reply `ModuleReply`. */
+export interface ModuleQuestion {
+  readonly kind: 'module-question'
+  readonly name: string
+  readonly asked: Json
+}
+/** `condition`: of the `StanzaError` that it was answered with. */
+export type ModuleReply = { readonly answer: Json } | { readonly condition: string; readonly text: string }
 /** An operator's operation (`server/admin/operations.ts`). Reply `OperateReply`. */
 export interface Operate {
   readonly kind: 'operate'
@@ -177,4 +185,4 @@ export type MemberMessage =
   | SafeUpTo | MapChange | MapMark | MapReady | MapActive | MemberGone | TakeOver | StanzasSafe
   | SessionState | RestoreSession | LedgerEntry | BurySessions
   | ComponentUp | ComponentDown | IqAnswer | AddressFailed
-  | AccountAdminRequest | Operate | GetMetrics | BoshRequest
+  | AccountAdminRequest | ModuleQuestion | Operate | GetMetrics | BoshRequest

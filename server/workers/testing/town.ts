@@ -36,6 +36,8 @@ export interface TownOptions {
   readonly modules: readonly AnyModule[]
   readonly members?: number
   readonly accounts?: readonly string[]
+  /** Localparts of administrators. */
+  readonly admins?: readonly string[]
   readonly options?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly listeners?: readonly ListenerKind[]
   readonly edge?: ConfigPatch
@@ -157,13 +159,13 @@ export class Town {
   /** One more member; settles when it owns its shards. */
   async add(): Promise<TownMember> {
     const id = `worker-${++this.#serial}`
-    const { edge = {}, listeners = ['client'], modules, options = {}, streamManagement } = this.#options
+    const { admins = [], edge = {}, listeners = ['client'], modules, options = {}, streamManagement } = this.#options
     const bus = new RemoteBus(this.#hub.member<ServerMessage>(id))
     const metrics = recordingMetrics()
     const server = await createServer({
       edgeConfig: configOf(listeners, { ...clearText, ...edge }),
       coreConfig: {
-        hosts: [HOST], admins: [], contacts: {}, limits: defaultCoreLimits, modules: options,
+        hosts: [HOST], admins: admins.map((admin) => `${admin}@${HOST}`), contacts: {}, limits: defaultCoreLimits, modules: options,
         streamManagement: { ...defaultStreamManagement, ...streamManagement },
       },
       authConfig: { ...defaultAuthConfig, hosts: new Set([HOST]), anonymousHosts: new Set(), iterations: { 'SHA-1': 4096, 'SHA-256': 4096, 'SHA-512': 4096 } },
