@@ -10,6 +10,8 @@ import { Stanza, decodeStanza, encodeStanza } from '@rollcall/stanza'
 import type { StanzaRecord } from '@rollcall/stanza'
 import { XmlElement } from '@rollcall/xml'
 
+const DOLLAR = 36
+
 type Plain = string | number | boolean | null | readonly Plain[] | { readonly [key: string]: Plain }
 
 /** Wire text of a value; '' stands for undefined. */
@@ -45,6 +47,22 @@ function objectToPlain(value: object): Plain {
   if (value instanceof Stanza) return { $s: [encodeStanza(value), value.trace, value.stamp] }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) throw new TypeError(`a ${value.constructor.name} cannot travel`)
+  const keys = Object.keys(value)
+  if (keys.some(isUnusual)) return unusualToPlain(value)
+  // One object and no lists on the way: several of these cross for every login.
+  const plain: Record<string, Plain> = {}
+  for (const key of keys) {
+    const item: unknown = (value as Readonly<Record<string, unknown>>)[key]
+    if (item !== undefined) plain[key] = toPlain(item)
+  }
+  return plain
+}
+
+function isUnusual(key: string): boolean {
+  return key.charCodeAt(0) === DOLLAR || key === '__proto__'
+}
+
+function unusualToPlain(value: object): Plain {
   const entries = Object.entries(value).filter(([, item]) => item !== undefined).map(([key, item]): [string, Plain] => [key, toPlain(item)])
   if (entries.some(([key]) => key.startsWith('$'))) return { $o: entries }
   // Not by assignment, which `__proto__` would turn into something else.
@@ -58,10 +76,16 @@ function elementToPlain({ name, ns, attributes, children }: XmlElement): Plain {
 function fromPlain(value: Plain): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(fromPlain)
-  const entries = Object.entries(value as { readonly [key: string]: Plain })
-  const first = entries[0]
-  if (first !== undefined && first[0].startsWith('$')) return fromTagged(first[0], first[1])
-  return fromEntries(entries)
+  // In place: what was parsed is nobody else's. `__proto__` is a property of its own here, and stays one.
+  const parsed = value as Record<string, Plain>
+  const keys = Object.keys(parsed)
+  const first = keys[0]
+  if (first?.charCodeAt(0) === DOLLAR) return fromTagged(first, parsed[first] as Plain)
+  for (const key of keys) {
+    const item = parsed[key] as Plain
+    if (typeof item === 'object' && item !== null) parsed[key] = fromPlain(item) as Plain
+  }
+  return parsed
 }
 
 function fromEntries(entries: readonly (readonly [string, Plain])[]): unknown {
