@@ -13,6 +13,7 @@ import type { Frame, FrameSink, StreamHeader, XmlLimits } from '@rollcall/xml'
 import type { Secured, Upgradable } from './client-stream.ts'
 import { takeHandle } from '../runtime/index.ts'
 import type { PassedSocket } from '../runtime/index.ts'
+import { readAsStream, readDirectly } from '../runtime/direct-read.ts'
 import { writeDirectly } from '../runtime/direct-write.ts'
 import type { DirectWriter } from '../runtime/direct-write.ts'
 import { Connection } from './connection.ts'
@@ -72,7 +73,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   /** Begins to read in clear. */
   startPlain(): void {
     this.#own(this.#socket)
-    this.#socket.on('data', onData)
+    if (!readDirectly(this.#socket, onRead)) this.#socket.on('data', onData)
   }
 
   /** Watches the socket while TLS runs its handshake on it. */
@@ -152,6 +153,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     this.sendControl(`<proceed xmlns='${NS_TLS}'/>`)
     this.flush()
     this.#socket.off('data', onData)
+    readAsStream(this.#socket)
     this.#socket.pause()
     this.#isUpgrading = true
     this.#framer.reset()
@@ -402,6 +404,12 @@ function write(socket: Socket, wire: string | Buffer): boolean {
 
 function onData(this: OwnedSocket, chunk: Uint8Array): void {
   this[CONNECTION]?.onBytes(chunk)
+}
+
+/** The framer keeps nothing of what it is given. */
+function onRead(this: OwnedSocket, byteCount: number, bytes: Uint8Array): boolean {
+  this[CONNECTION]?.onBytes(bytes.subarray(0, byteCount))
+  return true
 }
 
 function onEnd(this: OwnedSocket): void {
