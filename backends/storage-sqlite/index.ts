@@ -39,8 +39,10 @@ const BATCH_OPS_MAX = 8192
 const BATCHES_IN_FLIGHT_MAX = 2
 
 interface Waiter {
-  resolve(result: Cell): void
-  reject(error: Error): void
+  /** Makes the result of the cell; what it throws rejects. */
+  decode(cell: Cell): unknown
+  resolve(result: unknown): void
+  reject(error: unknown): void
 }
 class Batch {
   readonly cells: Cell[] = []
@@ -68,7 +70,16 @@ function makeMeters(metrics: Metrics, queueOps: () => number): Meters {
 }
 
 const toError = ({ code, message }: WireError): StorageError => new StorageError(code, message)
+const asIs = (cell: Cell): Cell => cell
 const orUndefined = (cell: Cell): Json | undefined => (cell === null ? undefined : (JSON.parse(cell as string) as Json))
+
+function mapOf(cell: Cell): Map<string, Json> {
+  const all = new Map<string, Json>()
+  if (cell === null) return all
+  const flat = JSON.parse(`[${cell}]`) as Json[]
+  for (let at = 0; at < flat.length; at += 2) all.set(flat[at] as string, flat[at + 1]!)
+  return all
+}
 
 export class SqliteStorage implements StorageBackend {
   readonly isSearchable = true
@@ -145,7 +156,7 @@ export class SqliteStorage implements StorageBackend {
     // Encoded aside: an operation that is not JSON must not leave half a call in the batch.
     const cells: Cell[] = [CALL.write, ops.length]
     for (const op of ops) encodeOp(cells, op)
-    await this.#call(Math.max(1, ops.length), cells)
+    await this.#call(Math.max(1, ops.length), cells, asIs)
   }
 
   logAppend(store: string, owner: Owner, entry: ArchiveEntry<Json>): Promise<void> {
@@ -159,51 +170,46 @@ export class SqliteStorage implements StorageBackend {
     }
   }
 
-  async keyvalGet(store: string, owner: Owner): Promise<Json | undefined> {
-    return orUndefined(await this.#call(1, [CALL.keyvalGet, store, owner]))
+  keyvalGet(store: string, owner: Owner): Promise<Json | undefined> {
+    return this.#call(1, [CALL.keyvalGet, store, owner], orUndefined)
   }
 
   async keyvalOwners(store: string, after: Owner | undefined, limit: number): Promise<Owner[]> {
     checkLimit(limit)
-    return JSON.parse((await this.#call(1, [CALL.keyvalOwners, store, after ?? null, limit])) as string) as Owner[]
+    return JSON.parse((await this.#call(1, [CALL.keyvalOwners, store, after ?? null, limit], asIs)) as string) as Owner[]
   }
 
-  async mapGet(store: string, owner: Owner, key: string): Promise<Json | undefined> {
-    return orUndefined(await this.#call(1, [CALL.mapGet, store, owner, key]))
+  mapGet(store: string, owner: Owner, key: string): Promise<Json | undefined> {
+    return this.#call(1, [CALL.mapGet, store, owner, key], orUndefined)
   }
 
-  async mapAll(store: string, owner: Owner): Promise<Map<string, Json>> {
-    const text = await this.#call(1, [CALL.mapAll, store, owner])
-    const all = new Map<string, Json>()
-    if (text === null) return all
-    const flat = JSON.parse(`[${text}]`) as Json[]
-    for (let at = 0; at < flat.length; at += 2) all.set(flat[at] as string, flat[at + 1]!)
-    return all
+  mapAll(store: string, owner: Owner): Promise<Map<string, Json>> {
+    return this.#call(1, [CALL.mapAll, store, owner], mapOf)
   }
 
   async mapOwners(store: string, after: Owner | undefined, limit: number): Promise<Owner[]> {
     checkLimit(limit)
-    return JSON.parse((await this.#call(1, [CALL.mapOwners, store, after ?? null, limit])) as string) as Owner[]
+    return JSON.parse((await this.#call(1, [CALL.mapOwners, store, after ?? null, limit], asIs)) as string) as Owner[]
   }
 
   async archiveQuery(store: string, owner: Owner, query: ArchiveQuery): Promise<ArchivePage<Json>> {
     checkLimit(query.limit)
-    const text = await this.#call(1, [CALL.archiveQuery, store, owner, JSON.stringify(query)])
+    const text = await this.#call(1, [CALL.archiveQuery, store, owner, JSON.stringify(query)], asIs)
     const [isComplete, ...rows] = JSON.parse(text as string) as [boolean, ...[string, number, string, Json][]]
     return { entries: rows.map(([id, at, peer, value]) => ({ id, at, with: peer, value })), isComplete }
   }
 
   async archiveCount(store: string, owner: Owner, query: Omit<ArchiveQuery, 'limit'>): Promise<number> {
-    return (await this.#call(1, [CALL.archiveCount, store, owner, JSON.stringify(query)])) as number
+    return (await this.#call(1, [CALL.archiveCount, store, owner, JSON.stringify(query)], asIs)) as number
   }
 
   async counterGet(store: string, owner: Owner, key: string): Promise<number> {
-    return ((await this.#call(1, [CALL.counterGet, store, owner, key])) ?? 0) as number
+    return ((await this.#call(1, [CALL.counterGet, store, owner, key], asIs)) ?? 0) as number
   }
 
   async counterAdd(store: string, owner: Owner, key: string, amount: number): Promise<number> {
     checkWriteOps([{ op: 'counter-add', store, owner, key, amount }])
-    return (await this.#call(1, [CALL.counterAdd, store, owner, key, amount])) as number
+    return (await this.#call(1, [CALL.counterAdd, store, owner, key, amount], asIs)) as number
   }
 
   /** Copies in steps between batches; the copy has everything committed when it finishes, and appears under `path` whole. */
@@ -216,14 +222,14 @@ export class SqliteStorage implements StorageBackend {
     })
   }
 
-  #call(ops: number, cells: Cell[]): Promise<Cell> {
+  #call<T>(ops: number, cells: Cell[], decode: (cell: Cell) => T): Promise<T> {
     const refusal = this.#refused()
     if (refusal !== undefined) return Promise.reject(refusal)
     const batch = this.#batch(ops)
     for (const cell of cells) batch.cells.push(cell)
     batch.group = undefined
     const { waiters } = batch
-    return new Promise((resolve, reject) => waiters.push({ resolve, reject }))
+    return new Promise<T>((resolve, reject) => waiters.push({ decode, resolve, reject }))
   }
 
   /** Appends with nothing between them are one call with one promise: a promise each costs more than the rest of an append. */
@@ -235,7 +241,7 @@ export class SqliteStorage implements StorageBackend {
     if (batch.group === undefined) {
       cells.push(CALL.logAppend, 0)
       const countAt = cells.length - 1
-      const promise = new Promise<void>((resolve, reject) => waiters.push({ resolve: () => resolve(), reject }))
+      const promise = new Promise<void>((resolve, reject) => waiters.push({ decode: asIs, resolve: () => resolve(), reject }))
       batch.group = { countAt, promise }
     }
     const { group } = batch
@@ -294,8 +300,12 @@ export class SqliteStorage implements StorageBackend {
     this.#meters?.batchSeconds.observe((this.#options.clock.monotonic() - batch.sentAtMs) / 1000)
     batch.waiters.forEach((waiter, at) => {
       const result = reply[2 * at + 1]!
-      if (reply[2 * at] === STATUS.done) waiter.resolve(result)
-      else waiter.reject(toError(JSON.parse(result as string) as WireError))
+      try {
+        if (reply[2 * at] === STATUS.done) waiter.resolve(waiter.decode(result))
+        else waiter.reject(toError(JSON.parse(result as string) as WireError))
+      } catch (error) {
+        waiter.reject(error)
+      }
     })
     this.#flush()
   }

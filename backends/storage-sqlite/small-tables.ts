@@ -9,8 +9,8 @@ function first(row: unknown): unknown {
 
 export class SmallTables {
   readonly #database: Database
-  /** Store names come from module declarations, so there are as many as modules declare. */
-  readonly #storeIds = new Map<string, number>()
+  /** Undefined for a store that is known to have none. Names come from module declarations, so there are as many as modules declare. */
+  readonly #storeIds = new Map<string, number | undefined>()
 
   constructor(database: Database) {
     this.#database = database
@@ -26,15 +26,16 @@ export class SmallTables {
     const known = this.findStoreId(name)
     if (known !== undefined) return known
     this.#database.prepare('INSERT INTO store (name) VALUES (?)').run(name)
+    this.#storeIds.delete(name)
     return this.findStoreId(name)!
   }
 
   /** The id of a store, undefined while nothing was written to it. */
   findStoreId(name: string): number | undefined {
     const cached = this.#storeIds.get(name)
-    if (cached !== undefined) return cached
+    if (cached !== undefined || this.#storeIds.has(name)) return cached
     const id = first(this.#database.prepare('SELECT id FROM store WHERE name = ?').get(name)) as number | undefined
-    if (id !== undefined) this.#storeIds.set(name, id)
+    this.#storeIds.set(name, id)
     return id
   }
 
