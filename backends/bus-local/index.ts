@@ -199,10 +199,10 @@ class LocalMember implements Bus {
     this.#hub.enqueue(to, this.memberId, message)
   }
 
-  async request(to: MemberId, message: BusMessage, timeoutMs: number): Promise<unknown> {
-    if (this.#isClosed) throw new BusError('closed', `member ${this.memberId} is closed`)
+  request(to: MemberId, message: BusMessage, timeoutMs: number): Promise<unknown> {
+    if (this.#isClosed) return Promise.reject(new BusError('closed', `member ${this.memberId} is closed`))
     if (this.#hub.isFull || this.#pending.size >= this.#hub.limits.pendingRequestsMax) {
-      throw new BusError('timeout', `${this.#pending.size} requests of member ${this.memberId} are pending already`)
+      return Promise.reject(new BusError('timeout', `${this.#pending.size} requests of member ${this.memberId} are pending already`))
     }
     return new Promise((resolve, reject) => {
       const serial = this.#pending.add(to, timeoutMs, resolve, reject)

@@ -14,6 +14,8 @@ import type { HookChains } from './hook-chains.ts'
 /** What the authentication service does about credentials. */
 export interface CredentialStore {
   exists(jid: Jid): Promise<boolean>
+  /** The same for who has just proven to be the account: nothing is read that the login has read. */
+  existsAfterLogin(jid: Jid): Promise<boolean> | boolean
   create(jid: Jid, password: string): Promise<void>
   setPassword(jid: Jid, password: string): Promise<void>
   setDisabled(jid: Jid, isDisabled: boolean): Promise<void>

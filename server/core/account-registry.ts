@@ -15,15 +15,15 @@ import type { RegisteredSlot } from './entities.ts'
 import type { CoreLimits } from './config.ts'
 
 /** Called with the account, with undefined when there is none, or with an error when it could not be loaded. */
-type Waiter = (account: LocalAccount | undefined, error?: StanzaError) => void
+export type Waiter = (account: LocalAccount | undefined, error?: StanzaError) => void
 
 export interface RegistryPorts {
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
   readonly limits: CoreLimits
-  /** Whether the account exists in storage. */
-  readonly exists: (jid: Jid) => Promise<boolean>
+  /** Whether the account exists. `isProven`: who asks has just proven to be the account. */
+  readonly exists: (jid: Jid, isProven: boolean) => Promise<boolean> | boolean
 }
 
 const SWEEP_PERIOD_MS = 5_000
@@ -80,7 +80,7 @@ export class AccountRegistry {
   }
 
   /** Runs `waiter` with the account: at once when it is warm, else after loading, in the order of the calls. */
-  use(bareJid: Jid, waiter: Waiter): void {
+  use(bareJid: Jid, waiter: Waiter, isProven = false): void {
     const key = bareJid.toString()
     const account = this.#warm.get(key)
     if (account !== undefined) {
@@ -95,7 +95,7 @@ export class AccountRegistry {
       return
     }
     this.#loading.set(key, [waiter])
-    void this.#load(bareJid, key)
+    void this.#load(bareJid, key, isProven)
   }
 
   /** As `use`, for the account of an ANONYMOUS login, which is nowhere but in memory. */
@@ -136,12 +136,12 @@ export class AccountRegistry {
     })
   }
 
-  async #load(bareJid: Jid, key: string): Promise<void> {
+  async #load(bareJid: Jid, key: string, isProven: boolean): Promise<void> {
     let account: LocalAccount | undefined
     let failure: StanzaError | undefined
     try {
       const isTemporary = this.#temporary.delete(key)
-      const [isThere, states] = await Promise.all([isTemporary || this.#ports.exists(bareJid), this.#loadSlots(bareJid)])
+      const [isThere, states] = await Promise.all([isTemporary || this.#ports.exists(bareJid, isProven), this.#loadSlots(bareJid)])
       if (isThere) this.install(account = new LocalAccount(bareJid, states, isTemporary))
     } catch (error) {
       this.#ports.log.error('account-load-failed', { account: key, error })

@@ -8,7 +8,7 @@ import { accountRemoving, messageAcked, sessionBound, sessionUnbound } from '@ro
 import type { UnboundSession } from '@rollcall/module-api'
 import type { Bind2Wish } from '../protocol/login-messages.ts'
 import type { BindReply, BindSession, ServerMessage } from '../protocol/messages.ts'
-import type { AccountRegistry } from './account-registry.ts'
+import type { AccountRegistry, Waiter } from './account-registry.ts'
 import type { BindInline } from './bind-inline.ts'
 import type { CoreLimits } from './config.ts'
 import type { HookChains } from './hook-chains.ts'
@@ -71,12 +71,13 @@ export class Binding {
   bind(edge: MemberId, request: BindSession): Promise<BindReply> {
     return new Promise((resolve) => {
       const { registry } = this.#ports
-      const use = request.isAnonymous ? registry.useTemporary.bind(registry) : registry.use.bind(registry)
-      use(request.account.bare, (account, failure) => {
+      const bind: Waiter = (account, failure) => {
         if (account !== undefined) resolve(this.#bindTo(account, edge, request))
         else if (failure !== undefined) resolve({ isBound: false, condition: 'resource-constraint', text: failure.text ?? '' })
         else resolve({ isBound: false, condition: 'not-allowed', text: 'The account does not exist any more' })
-      })
+      }
+      if (request.isAnonymous) registry.useTemporary(request.account.bare, bind)
+      else registry.use(request.account.bare, bind, true)
     })
   }
 

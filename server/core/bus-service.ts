@@ -126,10 +126,10 @@ function unknownSession({ bus, mirror }: BusServicePorts, edge: MemberId, conn: 
   if (mirror !== undefined) bus.send(edge, { kind: 'close-stream', conn, condition: 'reset', text: 'The session is lost' })
 }
 
-async function answer(ports: BusServicePorts, from: MemberId, message: ServerMessage): Promise<unknown> {
+function answer(ports: BusServicePorts, from: MemberId, message: ServerMessage): Promise<unknown> {
   switch (message.kind) {
     case 'host-info':
-      return hostInfo(ports, message.host)
+      return Promise.resolve(hostInfo(ports, message.host))
     case 'resume':
       return ports.streams.resume(from, message)
     case 'bind':
@@ -139,7 +139,7 @@ async function answer(ports: BusServicePorts, from: MemberId, message: ServerMes
     case 'module-question':
       return ports.questions.answer(message)
     case 'register-component':
-      return { isAccepted: !ports.hosts.has(message.domain) && ports.components.register(message.domain, from, message.conn) }
+      return Promise.resolve({ isAccepted: !ports.hosts.has(message.domain) && ports.components.register(message.domain, from, message.conn) })
     case 'pre-auth-iq':
       return preAuthIq(ports, message)
     default: {
@@ -150,12 +150,15 @@ async function answer(ports: BusServicePorts, from: MemberId, message: ServerMes
   }
 }
 
-async function bind({ binding, mirror }: BusServicePorts, from: MemberId, message: BindSession): Promise<BindReply> {
-  const reply = await binding.bind(from, message)
-  // What Bind 2 turned on is known where the session is mirrored before the client can use it.
-  const session = mirror === undefined ? undefined : binding.sessions.find(from, message.conn)
-  if (session !== undefined) mirror?.tell(session)
-  return reply
+function bind({ binding, mirror }: BusServicePorts, from: MemberId, message: BindSession): Promise<BindReply> {
+  const bound = binding.bind(from, message)
+  if (mirror === undefined) return bound
+  return bound.then((reply) => {
+    // What Bind 2 turned on is known where the session is mirrored before the client can use it.
+    const session = binding.sessions.find(from, message.conn)
+    if (session !== undefined) mirror.tell(session)
+    return reply
+  })
 }
 
 /** For another member; errors travel as data. */

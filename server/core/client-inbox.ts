@@ -102,11 +102,9 @@ export class ClientInbox {
       this.#ports.requests.settle(stanza)
       return
     }
-    const { iqs } = this.#ports
-    const scope = iqs.handles('self', stanza) ? 'self' : 'account'
     const target = { stanza, from: session.jid, to, account: session.account, session }
     // A reply's `from` is what the client addressed: nothing, when it named nobody.
-    iqs.answer(scope, target, (reply) => session.send(stanza.to === undefined ? reply.addressed(undefined, reply.to) : reply))
+    this.#ports.iqs.answerOwn(target, (reply) => session.send(stanza.to === undefined ? reply.addressed(undefined, reply.to) : reply))
   }
 
   #refuse(session: LocalSession, stanza: Stanza, error: unknown): void {

@@ -112,7 +112,8 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const carrier = given?.carrier
   const hosts = new Set(config.hosts)
   const hooks = new HookChains(log)
-  const registry = new AccountRegistry({ clock, log, metrics, limits: config.limits, exists: (jid) => credentials.exists(jid) })
+  const exists = (jid: Jid, isProven: boolean) => (isProven ? credentials.existsAfterLogin(jid) : credentials.exists(jid))
+  const registry = new AccountRegistry({ clock, log, metrics, limits: config.limits, exists })
   const load = options.load ?? idleLoad
   const iqs = new IqDispatch(log, load, metrics)
   const components = new ComponentTable(bus, () => carrier?.others ?? [])

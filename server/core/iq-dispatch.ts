@@ -59,13 +59,23 @@ export class IqDispatch {
 
   /** Answers a request; the reply (result or error) goes to `reply`, maybe later. Never throws. */
   answer(scope: IqScope, target: IqTarget, reply: (stanza: Stanza) => void): void {
+    this.#answer(this.#find(scope, target.stanza), target, reply)
+  }
+
+  /** The same for a request of a client to its own account: what is not for the client alone is for everybody who asks the account. */
+  answerOwn(target: IqTarget, reply: (stanza: Stanza) => void): void {
+    const { stanza } = target
+    this.#answer(this.#find('self', stanza) ?? this.#find('account', stanza), target, reply)
+  }
+
+  #answer(registration: Registration | undefined, target: IqTarget, reply: (stanza: Stanza) => void): void {
     const { stanza } = target
     const refuse = (error: unknown) => {
       const answer = errorReply(stanza, this.#asStanzaError(error, stanza))
       if (answer !== undefined) reply(answer)
     }
     try {
-      const result = this.#call(scope, target)
+      const result = this.#call(registration, target)
       if (result instanceof Promise) result.then((payload) => reply(resultOf(stanza, payload)), refuse)
       else reply(resultOf(stanza, result))
     } catch (error) {
@@ -73,10 +83,9 @@ export class IqDispatch {
     }
   }
 
-  #call(scope: IqScope, target: IqTarget): IqReply | Promise<IqReply> {
+  #call(registration: Registration | undefined, target: IqTarget): IqReply | Promise<IqReply> {
     // RFC 6120 §8.2.3: a request has exactly one child.
     if (target.stanza.children.length !== 1) throw new StanzaError('bad-request', 'An iq request has exactly one payload')
-    const registration = this.#find(scope, target.stanza)
     if (registration === undefined) throw new StanzaError('service-unavailable')
     this.checkCost(target.stanza.children[0]?.ns)
     const payload = target.stanza.decode(registration.codec)

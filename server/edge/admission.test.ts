@@ -11,7 +11,9 @@ function setUp(config = { queueMax: 100, waitMs: 10_000, perSecond: 20 }) {
   const verdicts: [string, Verdict][] = []
   const apply = (name: string): Applicant => {
     const applicant = { decide: (verdict: Verdict) => void verdicts.push([name, verdict]) }
-    admission.apply(applicant)
+    const verdict = admission.verdict()
+    if (verdict === undefined) admission.wait(applicant)
+    else applicant.decide(verdict)
     return applicant
   }
   return { clock, load, admission, verdicts, apply }

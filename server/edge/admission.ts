@@ -55,16 +55,18 @@ export class Admission {
     return this.#load.pressure() === 'refuse'
   }
 
-  /** Decides at once or later. */
-  apply(applicant: Applicant): void {
+  /** The verdict on whoever comes now; undefined when it has to `wait` for one. */
+  verdict(): Verdict | undefined {
     const pressure = this.#load.pressure()
-    if (pressure === 'refuse') return applicant.decide('overload')
-    if (pressure === 'normal' && this.#waiting.size === 0) return applicant.decide('accepted')
-    const { queueMax } = this.#config()
-    if (this.#waiting.size >= queueMax) return applicant.decide('queue-full')
+    if (pressure === 'refuse') return 'overload'
+    if (pressure === 'normal' && this.#waiting.size === 0) return 'accepted'
+    return this.#waiting.size >= this.#config().queueMax ? 'queue-full' : undefined
+  }
+
+  /** Decides later. */
+  wait(applicant: Applicant): void {
     this.#waiting.set(applicant, this.#clock.monotonic())
     this.#timer ??= this.#clock.every(TICK_MS, () => this.#tick())
-    return undefined
   }
 
   /** The applicant is gone. */

@@ -23,8 +23,8 @@ export class BusCredentials implements TokenCredentials {
     return reply.waitMs
   }
 
-  async scramKeys(account: Jid, hash: ScramHash): Promise<ScramKeys> {
-    return await this.#hub.request(account, { kind: 'scram-keys', account, hash }) as ScramKeys
+  scramKeys(account: Jid, hash: ScramHash): Promise<ScramKeys> {
+    return this.#hub.request(account, { kind: 'scram-keys', account, hash }) as Promise<ScramKeys>
   }
 
   async verifyPassword(account: Jid, password: string): Promise<boolean> {
@@ -32,20 +32,20 @@ export class BusCredentials implements TokenCredentials {
     return reply.isValid
   }
 
-  async report(account: Jid, isSuccess: boolean): Promise<SaslVerdict> {
-    return await this.#hub.request(account, { kind: 'report-auth', account, isSuccess, address: this.#address }) as SaslVerdict
+  report(account: Jid, isSuccess: boolean): Promise<SaslVerdict> {
+    return this.#hub.request(account, { kind: 'report-auth', account, isSuccess, address: this.#address }) as Promise<SaslVerdict>
   }
 
-  async createAnonymous(host: string): Promise<Jid> {
-    return await this.#hub.request(this.#host, { kind: 'create-anonymous', host }) as Jid
+  createAnonymous(host: string): Promise<Jid> {
+    return this.#hub.request(this.#host, { kind: 'create-anonymous', host }) as Promise<Jid>
   }
 
-  async checkToken(account: Jid, proof: TokenProof): Promise<TokenAnswer> {
-    return await this.#hub.request(account, { kind: 'check-token', account, ...proof }) as TokenAnswer
+  checkToken(account: Jid, proof: TokenProof): Promise<TokenAnswer> {
+    return this.#hub.request(account, { kind: 'check-token', account, ...proof }) as Promise<TokenAnswer>
   }
 
-  async upgradeParameters(account: Jid, hash: ScramHash): Promise<UpgradeParameters | undefined> {
-    return await this.#hub.request(account, { kind: 'upgrade-parameters', account, hash }) as UpgradeParameters | undefined
+  upgradeParameters(account: Jid, hash: ScramHash): Promise<UpgradeParameters | undefined> {
+    return this.#hub.request(account, { kind: 'upgrade-parameters', account, hash }) as Promise<UpgradeParameters | undefined>
   }
 
   async addKeys(account: Jid, hash: ScramHash, verifier: ScramVerifier): Promise<void> {

@@ -5,7 +5,7 @@
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { plainAddress } from './address-guard.ts'
-import type { Applicant } from './admission.ts'
+import type { Applicant, Verdict } from './admission.ts'
 import type { ListenerConfig, ListenerKind } from './config.ts'
 import { UNAVAILABLE } from './http-routes.ts'
 import type { Hub } from './hub.ts'
@@ -114,7 +114,13 @@ export class Listeners {
 
   /** Lets the socket in at once, later or not at all, as the load allows. */
   #admit(kind: ListenerKind, socket: Socket, address: string, isProxy: boolean): void {
-    const { admission, guard, metrics } = this.#hub
+    const verdict = this.#hub.admission.verdict()
+    if (verdict === undefined) this.#keepWaiting(kind, socket, address, isProxy)
+    else this.#decided(verdict, kind, socket, address, isProxy)
+  }
+
+  #keepWaiting(kind: ListenerKind, socket: Socket, address: string, isProxy: boolean): void {
+    const { admission, guard } = this.#hub
     const destroy = () => socket.destroy()
     const left = () => {
       admission.leave(applicant)
@@ -124,19 +130,24 @@ export class Listeners {
       decide: (verdict) => {
         socket.off('error', destroy)
         socket.off('close', left)
-        metrics.accepted(verdict)
-        if (verdict === 'accepted') {
-          this.#acceptors[kind](socket, address)
-          return
-        }
-        if (!isProxy) guard.leave(address)
-        refuse(kind, socket, this.#hub, OVERLOADED)
+        this.#decided(verdict, kind, socket, address, isProxy)
       },
     }
     // An unheard error would end the process.
     socket.on('error', destroy)
     socket.on('close', left)
-    admission.apply(applicant)
+    admission.wait(applicant)
+  }
+
+  #decided(verdict: Verdict, kind: ListenerKind, socket: Socket, address: string, isProxy: boolean): void {
+    const { guard, metrics } = this.#hub
+    metrics.accepted(verdict)
+    if (verdict === 'accepted') {
+      this.#acceptors[kind](socket, address)
+      return
+    }
+    if (!isProxy) guard.leave(address)
+    refuse(kind, socket, this.#hub, OVERLOADED)
   }
 }
 

@@ -46,7 +46,7 @@ before(async () => {
     software: { name: 'Rollcall', version: '0.0.0-test' }, modules: [tinyPresence], bus, placement,
     storage, clock, random, log, metrics, hasher: nodeHasher,
     credentials: {
-      exists: () => Promise.resolve(true), verifyPassword: never, create: never, setPassword: never, setDisabled: never,
+      exists: () => Promise.resolve(true), existsAfterLogin: () => true, verifyPassword: never, create: never, setPassword: never, setDisabled: never,
       deleteCredentials: never, list: never, count: never,
     },
     clients: new LoginClients({

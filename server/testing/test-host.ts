@@ -317,6 +317,7 @@ export function memoryCredentials(initial: readonly Jid[]): CredentialStore {
   const ofHost = (host: string) => [...passwords.keys()].filter((text) => text.endsWith(`@${host}`)).sort()
   return {
     exists: (jid) => Promise.resolve(passwords.has(jid.bare.toString())),
+    existsAfterLogin: (jid) => passwords.has(jid.bare.toString()),
     create: (jid, password) => {
       if (passwords.has(jid.bare.toString())) return Promise.reject(new StanzaError('conflict'))
       return Promise.resolve(void passwords.set(jid.bare.toString(), password))

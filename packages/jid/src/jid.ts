@@ -62,7 +62,7 @@ export class Jid {
 
   /** The address of the domain alone; this very object when it is one. */
   get domain(): Jid {
-    return this.isDomain ? this : internBare('', this.domainpart)
+    return this.isDomain ? this : internDomain(this.domainpart)
   }
 
   /** Whether there is no resourcepart. */
@@ -125,13 +125,21 @@ function flatCopy(text: string): string {
 }
 
 function internBare(localpart: string, domainpart: string): Jid {
-  const text = localpart === '' ? flatCopy(domainpart) : [localpart, domainpart].join('@')
+  if (localpart === '') return internDomain(domainpart)
+  const text = [localpart, domainpart].join('@')
   const known = bareCache.get(text)
   if (known !== undefined) return known
-  const jid = localpart === ''
-    ? create('', text, '', undefined, text)
-    // All accounts of a domain share the domain's own string.
-    : create(flatCopy(localpart), internBare('', domainpart).domainpart, '', undefined, text)
+  // All accounts of a domain share the domain's own string.
+  const jid = create(flatCopy(localpart), internDomain(domainpart).domainpart, '', undefined, text)
+  if (text.length <= CACHED_UNITS_MAX) bareCache.set(text, jid)
+  return jid
+}
+
+function internDomain(domainpart: string): Jid {
+  const known = bareCache.get(domainpart)
+  if (known !== undefined) return known
+  const text = flatCopy(domainpart)
+  const jid = create('', text, '', undefined, text)
   if (text.length <= CACHED_UNITS_MAX) bareCache.set(text, jid)
   return jid
 }

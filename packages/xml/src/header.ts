@@ -49,7 +49,9 @@ export function decodeHeader(frame: FrameView): StreamHeader {
 /** The shared context of all streams with this header's names and declarations. */
 export function contextOf(header: StreamHeader, bytes: Uint8Array, nameStart: number, nameEnd: number): StreamContext {
   const qname = latin1(bytes, nameStart, nameEnd)
-  const key = JSON.stringify([qname, header.defaultNs, ...header.prefixes])
+  // No XML has a NUL, so different headers have different keys.
+  let key = `${qname}\0${header.defaultNs}`
+  for (const [prefix, ns] of header.prefixes) key += `\0${prefix}\0${ns}`
   const known = contexts.get(key)
   if (known !== undefined) return known
   const prefixes = header.prefixes.size === 0 ? NO_PREFIXES : header.prefixes

@@ -169,6 +169,22 @@ describe('accounts', () => {
     await at.service.create(JULIET, 'again')
   })
 
+  it('exist for who is logging in without another read, for a while and until they are deleted', async () => {
+    const at = await world()
+    await at.service.create(JULIET, 'R0m30')
+    await keysOf(at)
+    // No promise: nothing was read.
+    assert.equal(at.service.existsAfterLogin(JULIET), true)
+    assert.equal(await at.service.existsAfterLogin(jidOf('nurse', HOST)), false)
+    at.clock.advance(2_001)
+    const later = at.service.existsAfterLogin(JULIET)
+    assert.ok(later instanceof Promise)
+    assert.equal(await later, true)
+    await keysOf(at)
+    await at.service.deleteCredentials(JULIET)
+    assert.equal(await at.service.existsAfterLogin(JULIET), false)
+  })
+
   it('exported keys make the same account elsewhere; unsound ones are refused', async () => {
     const [from, to] = [await world(), await world()]
     await from.service.create(JULIET, 'R0m30')

@@ -36,6 +36,8 @@ export interface AuthService {
    */
   answer(message: ServerMessage): Promise<unknown> | undefined
   exists(jid: Jid): Promise<boolean>
+  /** The same for who has just proven to be the account: nothing is read that the login has read. */
+  existsAfterLogin(jid: Jid): Promise<boolean> | boolean
   /** `conflict`, `not-acceptable`, `not-allowed`, `resource-constraint`. `prepare` runs before the account comes to be. */
   create(jid: Jid, password: string, prepare?: () => Promise<void>): Promise<void>
   /** `item-not-found`, `not-acceptable`, `resource-constraint`. */
@@ -76,10 +78,12 @@ export function createAuthService(ports: AuthPorts): AuthService {
   const verdictOf = verdicts(ports, credentials, lockout)
   ports.metrics.observedGauge('rollcall_auth_locked_accounts', 'Accounts with failed logins remembered.', () => lockout.size)
   ports.metrics.observedGauge('rollcall_auth_derivations_waiting', 'Passwords that wait to be checked or set.', () => credentials.waitingCount)
+  const parts = { ...ports, credentials, clients, lockout, verdictOf }
   return {
     clients,
-    answer: message => answer({ ...ports, credentials, clients, lockout, verdictOf }, message),
+    answer: message => answer(parts, message),
     exists: jid => credentials.exists(jid),
+    existsAfterLogin: jid => credentials.existsAfterLogin(jid),
     create: (jid, password, prepare) => credentials.create(jid, password, prepare),
     setPassword: (jid, password) => credentials.setPassword(jid, password),
     verifyPassword: (jid, password) => credentials.verifyPassword(jid, password),
@@ -140,8 +144,7 @@ function verdicts({ metrics, log }: AuthPorts, credentials: Credentials, lockout
     metrics.counter('rollcall_auth_attempts_total', 'Logins tried, by result.', { result })
   const counters = { success: counter('success'), failure: counter('failure'), refused: counter('refused') }
 
-  async function refusalOf(account: Jid, waitMs: number): Promise<AuthVerdict['refusal']> {
-    const record = await credentials.recordOfLogin(account)
+  function refusalOf(record: AccountRecord | undefined, waitMs: number): AuthVerdict['refusal'] {
     if (record === undefined) return 'unknown'
     if (record.isDisabled) return 'disabled'
     return waitMs > 0 ? 'locked' : undefined
@@ -157,7 +160,7 @@ function verdicts({ metrics, log }: AuthPorts, credentials: Credentials, lockout
       return { waitMs }
     }
     const waitMs = lockout.waitMs(name)
-    const refusal = await refusalOf(account, waitMs)
+    const refusal = refusalOf(await credentials.recordOfLogin(account), waitMs)
     if (refusal !== undefined) {
       counters.refused.add(1)
       log.info('auth-refused', { account: name, address, refusal })

@@ -68,6 +68,11 @@ export class Credentials {
     return (await this.record(jid)) !== undefined
   }
 
+  /** The same for who has just proven to be the account. */
+  existsAfterLogin(jid: Jid): Promise<boolean> | boolean {
+    return this.#recent.find(jid.bare.toString()) === undefined ? this.exists(jid) : true
+  }
+
   /**
    * The record as a login that is under way has just read it, or else as stored. Nothing may be found out by asking fast:
    * so only who has proven to be the account is asked about.
@@ -81,7 +86,8 @@ export class Credentials {
     const owner = jid.bare.toString()
     const change = this.#recent.changeCount
     // Both are always done, so that the time taken does not depend on which is used.
-    const [record, invented] = await Promise.all([this.record(jid), this.#invented.of(jid.bare, hash)])
+    const invented = await this.#invented.of(jid.bare, hash)
+    const record = await this.record(jid)
     if (record !== undefined) this.#recent.keep(owner, record, change)
     const verifier = verifierOf(record, hash)
     return verifier ? { isKnown: true, ...verifier } : { isKnown: false, ...invented }

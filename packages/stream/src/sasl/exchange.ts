@@ -25,7 +25,13 @@ export function exchangeOf(mechanism: Mechanism): SaslExchange {
 
   async function run(data: Uint8Array): Promise<SaslStep> {
     state = 'busy'
-    const step = await guarded(mechanism, data)
+    let step: SaslStep
+    try {
+      if (data.length > SASL_MESSAGE_BYTES_MAX) throw new SaslError('malformed-request', 'message too long')
+      step = await mechanism(data)
+    } catch (error) {
+      step = failureOf(error)
+    }
     // Aborted meanwhile, or a second message came: whatever the mechanism found no longer counts.
     if (isOver()) return ABORTED
     state = step.kind === 'challenge' ? 'waiting' : 'over'
@@ -33,14 +39,14 @@ export function exchangeOf(mechanism: Mechanism): SaslExchange {
   }
 
   return {
-    async step(data) {
+    step(data) {
       if (state === 'busy' || state === 'over') {
         state = 'over'
-        return OUT_OF_TURN
+        return Promise.resolve(OUT_OF_TURN)
       }
       if (state === 'start' && data === undefined) {
         state = 'waiting'
-        return YOUR_TURN
+        return Promise.resolve(YOUR_TURN)
       }
       return run(data ?? new Uint8Array(0))
     },
@@ -51,14 +57,9 @@ export function exchangeOf(mechanism: Mechanism): SaslExchange {
   }
 }
 
-async function guarded(mechanism: Mechanism, data: Uint8Array): Promise<SaslStep> {
-  try {
-    if (data.length > SASL_MESSAGE_BYTES_MAX) throw new SaslError('malformed-request', 'message too long')
-    return await mechanism(data)
-  } catch (error) {
-    if (!(error instanceof SaslError)) return { kind: 'failure', condition: 'temporary-auth-failure', cause: error }
-    return error.text === undefined
-      ? { kind: 'failure', condition: error.condition }
-      : { kind: 'failure', condition: error.condition, text: error.text }
-  }
+function failureOf(error: unknown): SaslFailed {
+  if (!(error instanceof SaslError)) return { kind: 'failure', condition: 'temporary-auth-failure', cause: error }
+  return error.text === undefined
+    ? { kind: 'failure', condition: error.condition }
+    : { kind: 'failure', condition: error.condition, text: error.text }
 }

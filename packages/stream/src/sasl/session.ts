@@ -53,15 +53,15 @@ class Session implements SaslSession {
     return this.#failureCount >= this.#attemptsMax
   }
 
-  async auth(mechanism: string, payload: string): Promise<SaslReply | undefined> {
-    if (this.#exchange !== undefined) return this.#fail(outOfTurn('an attempt is under way'))
+  auth(mechanism: string, payload: string): Promise<SaslReply | undefined> {
+    if (this.#exchange !== undefined) return Promise.resolve(this.#fail(outOfTurn('an attempt is under way')))
     this.#exchange = startSasl(mechanism, this.#context)
     if (this.#exchange !== undefined) return this.#feed(this.#exchange, payload, true)
-    return this.#fail({ kind: 'failure', condition: refusalOf(mechanism, this.#context) })
+    return Promise.resolve(this.#fail({ kind: 'failure', condition: refusalOf(mechanism, this.#context) }))
   }
 
-  async response(payload: string): Promise<SaslReply | undefined> {
-    if (this.#exchange === undefined) return this.#fail(outOfTurn('no attempt is under way'))
+  response(payload: string): Promise<SaslReply | undefined> {
+    if (this.#exchange === undefined) return Promise.resolve(this.#fail(outOfTurn('no attempt is under way')))
     return this.#feed(this.#exchange, payload, false)
   }
 
