@@ -131,6 +131,8 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     this.#socket = pipe.raw
     tls.destroy()
     this.#own(pipe.raw)
+    readDirectly(pipe.raw, onRead)
+    // Of what was read before, and where nothing can be read directly.
     pipe.raw.on('data', onData)
     pipe.raw.resume()
     this.hub.metrics.compactCount++
@@ -406,7 +408,7 @@ function onData(this: OwnedSocket, chunk: Uint8Array): void {
   this[CONNECTION]?.onBytes(chunk)
 }
 
-/** The framer keeps nothing of what it is given. */
+/** Neither framer nor record layer keeps anything of what it is given. */
 function onRead(this: OwnedSocket, byteCount: number, bytes: Uint8Array): boolean {
   this[CONNECTION]?.onBytes(bytes.subarray(0, byteCount))
   return true

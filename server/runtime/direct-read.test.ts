@@ -91,6 +91,24 @@ describe('reading into one buffer', () => {
     assert.equal(got.text, 'one')
   })
 
+  it('can begin late and again: what waits in the stream comes as data, the rest directly', async () => {
+    const [juliet, accepted] = await pair()
+    accepted.pause()
+    juliet.write('one ')
+    await until(() => accepted.readableLength === 4)
+    const got = gather(accepted)
+    accepted.on('data', (chunk: Buffer) => { got.text += chunk.toString() })
+    accepted.resume()
+    await until(() => got.text === 'one ')
+    juliet.write('two ')
+    await until(() => got.text === 'one two ')
+    readAsStream(accepted)
+    const rest = gather(accepted)
+    juliet.end('three')
+    await once(accepted, 'end')
+    assert.deepEqual([got.text, rest.text], ['one two ', 'three'])
+  })
+
   it('is impossible for a socket without a handle', async () => {
     const [juliet, accepted] = await pair()
     accepted.destroy()

@@ -28,14 +28,18 @@ const BUFFER_BYTES = 65_536
 let shared: Uint8Array | undefined
 let places: Places | undefined
 
-/** Calls back with what is read from now on, and `data` is not emitted any more; false, and nothing is done, where that is impossible. */
+/**
+ * Calls back with what is read from now on; `data` is emitted only of what waits in the stream. False, and nothing is done, where
+ * that is impossible.
+ */
 export function readDirectly<S extends Socket>(socket: S, onRead: OnRead<S>): boolean {
   const handle = (socket as unknown as Partial<Record<typeof HANDLE, Partial<BufferHandle> | null>>)[HANDLE]
   places ??= findPlaces(socket)
   if (places === undefined || typeof handle?.useUserBuffer !== 'function') return false
   shared ??= new Uint8Array(BUFFER_BYTES)
-  handle.useUserBuffer(shared)
   const target = socket as unknown as Record<symbol, unknown>
+  // After `readAsStream` the handle has it already.
+  if (target[places.buffer] !== shared) handle.useUserBuffer(shared)
   target[places.buffer] = shared
   target[places.callback] = onRead
   return true
