@@ -68,6 +68,8 @@ export class SessionMirror {
 
   /** Tells at once what has changed. */
   tell(session: LocalSession): void {
+    // Of one that is bound here and has done nothing yet, nobody would have to be told: most logins are one entry, not two.
+    if (this.#placeOf(session) === '' && session.presence === undefined && !this.#mirrored.has(session)) return
     this.#tell(session, false)
   }
 
@@ -92,7 +94,7 @@ export class SessionMirror {
 
   #tell(session: LocalSession, isAnew: boolean, isMoved = false): void {
     const { bus } = this.#ports
-    const place = session.isAttached && session.edge !== bus.memberId ? session.edge : ''
+    const place = this.#placeOf(session)
     const known = this.#mirrored.get(session)
     const text = place === '' ? ledgerText(session) : recordText(session)
     const startsStream = place !== '' && session.management !== undefined && (isAnew || known?.hasStream !== true || known.place !== place)
@@ -108,6 +110,11 @@ export class SessionMirror {
       kind: 'session-state', conn: session.conn, record: text,
       ...(stream === undefined ? {} : { stream }), ...(isMoved ? { isMoved } : {}),
     })
+  }
+
+  /** The member that mirrors it; '' for the ledger. */
+  #placeOf({ edge, isAttached }: LocalSession): MemberId {
+    return isAttached && edge !== this.#ports.bus.memberId ? edge : ''
   }
 
   #enter(session: LocalSession, record: string): void {

@@ -255,3 +255,21 @@ test('an answer finds the member that asked, and a component is known to all', a
   romeo.send(`<iq type='get' id='d1' to='${HOST}'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`)
   await romeo.read(/id='d1'.*<\/iq>/)
 })
+
+test('the ledger of what dies with a member has sessions that somebody may know of, not those that did nothing', async () => {
+  const town = await townOf(2)
+  const ledgerIs = async (size: number) => {
+    for (let i = 0; i < 200 && town.coordinator.ledgerSize !== size; i++) await pause(10)
+    assert.equal(town.coordinator.ledgerSize, size)
+  }
+  const [romeoName, julietName] = [town.nameOn('worker-1', 'romeo'), town.nameOn('worker-1', 'juliet')]
+  for (const name of [romeoName, julietName]) await town.createAccount(name)
+  const silent = await town.connect('worker-1', romeoName)
+  const juliet = await come(town, julietName, 'worker-1')
+  await ledgerIs(1)
+  silent.send(`<presence to='${julietName}@${HOST}'/>`)
+  await juliet.read(/<presence /)
+  await ledgerIs(2)
+  silent.send('</stream:stream>')
+  await ledgerIs(1)
+})
