@@ -15,7 +15,7 @@ import type { Core } from './core/core.ts'
 import type { EdgeConfig } from './edge/config.ts'
 import { createEdge } from './edge/edge.ts'
 import type { Edge } from './edge/edge.ts'
-import type { PassOn } from './edge/guest.ts'
+import type { Passage } from './edge/guest.ts'
 import type { HttpRoute } from './edge/http-routes.ts'
 import type { CoreToEdge, ServerMessage } from './protocol/messages.ts'
 import { singleMember } from './protocol/placement.ts'
@@ -50,7 +50,7 @@ export interface Cluster {
   /** Answers requests that are neither for edge nor core; undefined for any other. */
   readonly answer?: (from: MemberId, message: ServerMessage) => Promise<unknown> | undefined
   /** Left out where clients stay where they were accepted. */
-  readonly passOn?: PassOn
+  readonly passage?: Passage
 }
 
 export interface Server {
@@ -91,7 +91,7 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   const edge = createEdge({
     config: parts.edgeConfig, routes: parts.routes, bus, placement, clock, random, log, metrics, crypto: parts.crypto, ...load,
     ...(joined === undefined ? {} : { carrier: joined.links }),
-    ...(cluster?.passOn === undefined ? {} : { passOn: cluster.passOn }),
+    ...(cluster?.passage === undefined ? {} : { passage: cluster.passage }),
   })
   bus.attach({
     receive: (from: MemberId, message: ServerMessage) => {

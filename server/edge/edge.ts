@@ -23,7 +23,6 @@ import type { HubMember, HubPorts } from './hub.ts'
 import { Listeners } from './listeners.ts'
 import type { BoundListener } from './listeners.ts'
 import { EdgeMembers } from './members.ts'
-import type { PassedSocket } from '../runtime/index.ts'
 import type { Stage } from './stages.ts'
 import { faultOf } from './stream-wire.ts'
 import { takeIn } from './take-in.ts'
@@ -56,7 +55,7 @@ export interface Edge {
   readonly listeners: readonly BoundListener[]
   readonly connectionCount: number
   /** Goes on with a client that another edge has handed on. */
-  takeIn(guest: Guest, socket: PassedSocket): void
+  takeIn(guest: Guest, socket: Socket): void
   /** What it does as one of several. */
   readonly members: EdgeMembers
   /** Bytes that wait for peers to read, at most one sweep old. */
@@ -217,7 +216,7 @@ class RunningEdge implements Edge {
     for (let i = 0; i < conns.length; i++) connections.get(conns[i] as number)?.deliverPresence(head + (addresses[i] as string) + tail)
   }
 
-  takeIn(guest: Guest, socket: PassedSocket): void {
+  takeIn(guest: Guest, socket: Socket): void {
     takeIn(this.#hub, this.#clients, guest, socket)
   }
 
@@ -228,7 +227,7 @@ class RunningEdge implements Edge {
   #acceptClient(socket: Socket, address: string): void {
     const connection = new TcpConnection(this.#hub, this.#clients, address, socket, this.#startTls)
     this.#hub.add(connection)
-    connection.startPlain()
+    connection.start()
   }
 
   /** STARTTLS: one function for all connections. */
@@ -246,7 +245,7 @@ class RunningEdge implements Edge {
   #acceptComponent(socket: Socket, address: string): void {
     const connection = new TcpConnection(this.#hub, this.#components, address, socket, undefined)
     this.#hub.add(connection)
-    connection.startPlain()
+    connection.start()
   }
 
   #acceptHttps(socket: Socket, address: string): void {

@@ -1,22 +1,36 @@
 /** A client whose socket goes from one member to another: what both sides agree on (`hand-on.ts`, `take-in.ts`). */
 import type { MemberId } from '@rollcall/ports'
 import type { PassedSocket } from '../runtime/index.ts'
+import type { RecordState } from './tls-records/record-layer.ts'
 
-/** What is known of it. Plain data. */
+/** What is known of it. Plain data, and secret where there is TLS: it goes from one process to the other and nowhere else. */
 export interface Guest {
   /** The bare JID that has authenticated. */
   readonly account: string
   readonly isAnonymous: boolean
   readonly host: string
-  /** What it sent and nobody has read. */
+  /** What it sent and nobody has read: without TLS, or taken out of it. */
   readonly rest: Uint8Array
+  /** Where its TLS goes on; left out where there is none. */
+  readonly tls?: RecordState
 }
 
-/** Brings a client's socket to another member. It is lost on the way when that member dies: then the connection is. */
-export type PassOn = (to: MemberId, guest: Guest, socket: PassedSocket) => void
+/** Brings clients' sockets to other members. */
+export interface Passage {
+  isOpenTo(member: MemberId): boolean
+  /** Gives both away; secrets in them are overwritten here. Lost on the way when that member dies: then the connection is. */
+  pass(to: MemberId, guest: Guest, socket: PassedSocket): void
+}
+
+/** What of a connection goes to another process. */
+export interface Departed {
+  readonly socket: PassedSocket
+  readonly rest: Uint8Array
+  readonly tls?: RecordState
+}
 
 /** A connection that may leave this process. */
 export interface Movable {
   /** Writes what is gathered and gives the socket away; undefined, and everything is as before, when it cannot go now. */
-  depart(): { readonly socket: PassedSocket; readonly rest: Uint8Array } | undefined
+  depart(): Departed | undefined
 }

@@ -20,7 +20,7 @@ import { Admission } from './admission.ts'
 import type { EdgeConfig } from './config.ts'
 import type { EdgeMetrics } from './edge-metrics.ts'
 import { FairShare } from './fair-share.ts'
-import type { PassOn } from './guest.ts'
+import type { Passage } from './guest.ts'
 import { weighOutput } from './output-bound.ts'
 import { PresenceGathering } from './presence-gathering.ts'
 import type { RemoteSession } from './remote-session.ts'
@@ -35,7 +35,7 @@ export interface HubPorts {
   /** Left out where there is one member. */
   readonly carrier?: Carrier
   /** Left out where clients stay on the member that accepted them. */
-  readonly passOn?: PassOn
+  readonly passage?: Passage
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

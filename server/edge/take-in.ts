@@ -1,18 +1,17 @@
 /** The other end of `hand-on.ts`: a socket that comes from another member, with a client that has authenticated there. */
+import type { Socket } from 'node:net'
 import { parseJid } from '@rollcall/jid'
 import type { HostInfo } from '../protocol/messages.ts'
-import { socketOn } from '../runtime/index.ts'
-import type { PassedSocket } from '../runtime/index.ts'
 import { plainAddress } from './address-guard.ts'
 import type { StreamService } from './connection.ts'
 import type { Guest } from './guest.ts'
 import type { Hub } from './hub.ts'
 import { holdUntil } from './stream-steps.ts'
 import { TcpConnection } from './tcp-connection.ts'
+import { RecordLayer } from './tls-records/record-layer.ts'
 
 /** Goes on with the client's stream, or closes the socket when there is no room for it. */
-export function takeIn(hub: Hub, service: StreamService, { account, host, isAnonymous, rest }: Guest, passed: PassedSocket): void {
-  const socket = socketOn(passed)
+export function takeIn(hub: Hub, service: StreamService, { account, host, isAnonymous, rest, tls }: Guest, socket: Socket): void {
   const address = plainAddress(socket.remoteAddress)
   const isWelcome = !hub.isFull && hub.guard.join(address, hub.ports.clock.monotonic())
   hub.metrics.accepted(isWelcome ? 'handed-on' : hub.isFull ? 'full' : 'address-limit')
@@ -34,6 +33,6 @@ export function takeIn(hub: Hub, service: StreamService, { account, host, isAnon
   const info = hub.hostInfo(connection.host)
   if (info instanceof Promise) holdUntil(hub, connection, info, known)
   else known(info)
-  connection.startPlain()
-  if (rest.length > 0) connection.onBytes(rest)
+  connection.start(tls && RecordLayer.from(tls))
+  if (rest.length > 0) connection.onPlaintext(rest)
 }

@@ -12,13 +12,12 @@ import { StreamFramer } from '@rollcall/xml'
 import type { Frame, FrameSink, StreamHeader, XmlLimits } from '@rollcall/xml'
 import type { Secured, Upgradable } from './capabilities.ts'
 import { takeHandle } from '../runtime/index.ts'
-import type { PassedSocket } from '../runtime/index.ts'
 import { readAsStream, readDirectly } from '../runtime/direct-read.ts'
 import { writeDirectly } from '../runtime/direct-write.ts'
 import type { DirectWriter } from '../runtime/direct-write.ts'
 import { Connection } from './connection.ts'
 import type { StreamService } from './connection.ts'
-import type { Movable } from './guest.ts'
+import type { Departed, Movable } from './guest.ts'
 import type { Hub } from './hub.ts'
 import { HOLD_BUSY, HOLD_OUTPUT } from './stages.ts'
 import type { OwnHeader, StreamFault } from './stream-wire.ts'
@@ -70,9 +69,13 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     return this.#tls !== undefined || this.#records !== undefined
   }
 
-  /** Begins to read in clear. */
-  startPlain(): void {
+  /** Begins to read: in clear, or TLS that `records` does. */
+  start(records?: RecordLayer): void {
     this.#own(this.#socket)
+    if (records !== undefined) {
+      this.#records = records
+      this.hub.metrics.compactCount++
+    }
     if (!readDirectly(this.#socket, onRead)) this.#socket.on('data', onData)
   }
 
@@ -165,18 +168,20 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
 
   // ------------------------------------------------------------------------------------ another process
 
-  depart(): { readonly socket: PassedSocket; readonly rest: Uint8Array } | undefined {
-    const socket = this.#socket
-    if (!this.isOpen || this.isSecure || this.#isUpgrading || this.#isEnding) return undefined
+  depart(): Departed | undefined {
+    if (!this.isOpen || this.#isUpgrading || this.#isEnding) return undefined
     this.flush()
-    if (this.#underWayBytes > 0) return undefined
-    const handle = takeHandle(socket)
-    if (handle === undefined) return undefined
+    const socket = this.#socket
+    const records = this.#records
+    if (this.#tls !== undefined || records?.isMovable === false || this.#underWayBytes > 0) return undefined
+    const passed = takeHandle(socket)
+    if (passed === undefined) return undefined
     this.#disown(socket)
     // Of the memory that the bytes came in a process would get all.
     const rest = this.#framer.takeRest().slice()
+    const tls = records?.giveAway()
     this.lost()
-    return { socket: handle, rest }
+    return { socket: passed, rest, ...(tls === undefined ? {} : { tls }) }
   }
 
   // ------------------------------------------------------------------------------------ input

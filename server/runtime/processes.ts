@@ -1,15 +1,13 @@
 /** Other processes of this server: the one that started this one, and those that this one starts. */
 import { fork } from 'node:child_process'
-import type { SendHandle } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import type { PassedSocket } from './passed-socket.ts'
 
 /** A process that this one started. Messages are data as the structured clone algorithm knows it. */
 export interface ChildProcessPort {
   readonly pid: number
-  /** What is sent to a process that has ended is lost. `socket` is closed here when it is there, or lost. */
-  send(message: unknown, socket?: PassedSocket): void
-  onMessage(handler: (message: unknown, socket?: PassedSocket) => void): void
+  /** What is sent to a process that has ended is lost. */
+  send(message: unknown): void
+  onMessage(handler: (message: unknown) => void): void
   /** `how`: for people. Called once. */
   onExit(handler: (how: string) => void): void
   /** Ends it at once. */
@@ -18,9 +16,8 @@ export interface ChildProcessPort {
 
 /** The process that started this one. */
 export interface ParentPort {
-  /** `socket` is closed here when it is there. */
-  send(message: unknown, socket?: PassedSocket): void
-  onMessage(handler: (message: unknown, socket?: PassedSocket) => void): void
+  send(message: unknown): void
+  onMessage(handler: (message: unknown) => void): void
   /** It is gone, or does not want to know of this one any more. */
   onGone(handler: () => void): void
 }
@@ -34,11 +31,10 @@ export function forkChild(script: URL, flags: readonly string[] = []): ChildProc
   child.on('error', () => {})
   return {
     pid: child.pid ?? 0,
-    send: (message, socket) => {
-      if (child.connected) child.send(message as object, handleOf(socket), () => socket?.close())
-      else socket?.close()
+    send: (message) => {
+      if (child.connected) child.send(message as object, () => {})
     },
-    onMessage: (handler) => void child.on('message', (message, handle) => handler(message, passedOf(handle))),
+    onMessage: (handler) => void child.on('message', handler),
     onExit: (handler) => void child.once('exit', (code, signal) => handler(signal === null ? `status ${code}` : `signal ${signal}`)),
     kill: () => void child.kill('SIGKILL'),
   }
@@ -52,19 +48,11 @@ function nameOfFlag(flag: string): string {
 export function parentPort(): ParentPort | undefined {
   if (process.send === undefined) return undefined
   return {
-    send: (message, socket) => void process.send?.(message, handleOf(socket), undefined, () => socket?.close()),
-    onMessage: (handler) => void process.on('message', (message, handle) => handler(message, passedOf(handle))),
+    // Without a callback a message to a parent that has just ended would be an error of this process.
+    send: (message) => void process.send?.(message, undefined, undefined, () => {}),
+    onMessage: (handler) => void process.on('message', handler),
     onGone: (handler) => void process.once('disconnect', handler),
   }
-}
-
-// Node passes bare handles as well as what is built on them; its types name only the latter.
-function handleOf(socket: PassedSocket | undefined): SendHandle | undefined {
-  return socket as unknown as SendHandle | undefined
-}
-
-function passedOf(handle: unknown): PassedSocket | undefined {
-  return handle as PassedSocket | undefined
 }
 
 /** Ends this process. */

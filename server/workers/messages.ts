@@ -1,6 +1,5 @@
 /** What the supervisor and a worker say to each other directly: its life, not its work, which goes over the bus. */
 import type { ServerConfig } from '../config/index.ts'
-import type { Guest } from '../edge/guest.ts'
 import type { BoundListener } from '../edge/listeners.ts'
 
 /** Who a worker is, and where it meets the others. */
@@ -18,8 +17,6 @@ export type ToWorker =
   | { readonly kind: 'reload'; readonly serial: number; readonly config: ServerConfig }
   /** The answer to `ask-reload`. */
   | { readonly kind: 'reload-done'; readonly serial: number; readonly failure?: string }
-  /** With a socket: a client that another worker has handed on. */
-  | { readonly kind: 'guest'; readonly guest: Guest }
   | { readonly kind: 'stop' }
 
 export type ToSupervisor =
@@ -29,7 +26,5 @@ export type ToSupervisor =
   /** An administrator asked over XMPP. */
   | { readonly kind: 'shutdown'; readonly delayMs: number }
   | { readonly kind: 'ask-reload'; readonly serial: number }
-  /** With a socket: a client for the worker that owns its account. */
-  | { readonly kind: 'pass-on'; readonly to: string; readonly guest: Guest }
   /** The connection to another member broke. */
   | { readonly kind: 'member-lost'; readonly member: string }

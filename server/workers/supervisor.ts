@@ -10,8 +10,7 @@ import { RollcallError, errorTable } from '../config/index.ts'
 import type { ErrorCode, ServerConfig } from '../config/index.ts'
 import type { BoundListener } from '../edge/listeners.ts'
 import type { OnLine, Runtime } from '../main.ts'
-import type { Guest } from '../edge/guest.ts'
-import type { ChildProcessPort, PassedSocket } from '../runtime/index.ts'
+import type { ChildProcessPort } from '../runtime/index.ts'
 import type { Coordinator } from './coordinator.ts'
 import type { ToSupervisor, ToWorker } from './messages.ts'
 import { configOfWorker } from './share.ts'
@@ -175,7 +174,7 @@ export class Supervisor {
       slot, id, process, startedMs: clock.monotonic(), ready: Promise.withResolvers(), ended: ended.promise, lines: new Set(), hasEnded: false, hasLeft: false,
     }
     this.#workers.set(id, worker)
-    process.onMessage((message, socket) => this.#receive(worker, message as ToSupervisor, socket))
+    process.onMessage((message) => this.#receive(worker, message as ToSupervisor))
     process.onExit((how) => {
       worker.hasEnded = true
       worker.ready.reject(new RollcallError('internal', `worker ${id} ended with ${how} while it started`))
@@ -185,7 +184,7 @@ export class Supervisor {
     return worker
   }
 
-  #receive(worker: Worker, message: ToSupervisor, socket: PassedSocket | undefined): void {
+  #receive(worker: Worker, message: ToSupervisor): void {
     switch (message.kind) {
       case 'ready':
         worker.ready.resolve(message.listeners)
@@ -199,9 +198,6 @@ export class Supervisor {
         else done?.reject(failureOf(message.failure))
         return
       }
-      case 'pass-on':
-        this.#passOn(message.to, message.guest, socket)
-        return
       case 'shutdown':
         this.#ports.shutdown(message.delayMs)
         return
@@ -215,13 +211,6 @@ export class Supervisor {
         // Told of a death it is late; told of a living one, one of the two has to go.
         this.kill(message.member)
     }
-  }
-
-  /** A client whose worker has died meanwhile comes back by itself. */
-  #passOn(to: MemberId, guest: Guest, socket: PassedSocket | undefined): void {
-    const worker = this.#workers.get(to)
-    if (worker === undefined || worker.hasEnded) socket?.close()
-    else worker.process.send({ kind: 'guest', guest } satisfies ToWorker, socket)
   }
 
   #ended(worker: Worker, how: string): void {

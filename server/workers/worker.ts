@@ -4,20 +4,22 @@
  * It lives as long as the supervisor wants it. Without the supervisor there is no storage, so it ends at once when that is
  * gone; nothing is lost by it that was acknowledged.
  */
+import { join } from 'node:path'
 import type { ServerControl } from '@rollcall/module-api'
 import type { Json, MemberId } from '@rollcall/ports'
 import { createOperations, isOperationName, perform, toFailure } from '../admin/index.ts'
 import type { Operations } from '../admin/index.ts'
 import type { ServerConfig } from '../config/index.ts'
 import { RollcallError } from '../config/index.ts'
-import type { Guest } from '../edge/guest.ts'
 import { makeRuntime, operationsPorts, software, startWorker, SUPERVISOR } from '../main.ts'
 import type { RunningWorker, Runtime } from '../main.ts'
 import type { Operate, OperateReply } from '../protocol/member-messages.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import { exitProcess, memoryBytes, ownPid } from '../runtime/index.ts'
-import type { ParentPort, PassedSocket } from '../runtime/index.ts'
-import type { ToSupervisor, ToWorker } from './messages.ts'
+import type { ParentPort } from '../runtime/index.ts'
+import type { Seat, ToSupervisor, ToWorker } from './messages.ts'
+import { openPassage } from './passage.ts'
+import type { WorkerPassage } from './passage.ts'
 
 /** How long it may take to reach all other members. One that just died is found out by then. */
 const REACH_MS = 10_000
@@ -26,7 +28,7 @@ const REACH_LOOK_MS = 20
 /** Runs until it is told to stop. */
 export function runWorker(parent: ParentPort): void {
   const worker = new Worker(parent)
-  parent.onMessage((message, socket) => worker.receive(message as ToWorker, socket))
+  parent.onMessage((message) => worker.receive(message as ToWorker))
   parent.onGone(() => exitProcess(1))
 }
 
@@ -34,6 +36,7 @@ class Worker {
   readonly #parent: ParentPort
   #runtime: Runtime | undefined
   #running: RunningWorker | undefined
+  #passage: WorkerPassage | undefined
   #operations: Operations | undefined
   #serial = 0
   readonly #reloads = new Map<number, { readonly resolve: () => void; readonly reject: (error: Error) => void }>()
@@ -42,7 +45,7 @@ class Worker {
     this.#parent = parent
   }
 
-  receive(message: ToWorker, socket: PassedSocket | undefined): void {
+  receive(message: ToWorker): void {
     switch (message.kind) {
       case 'start':
         void this.#start(message)
@@ -53,17 +56,9 @@ class Worker {
       case 'reload-done':
         this.#reloadDone(message)
         return
-      case 'guest':
-        this.#takeIn(message.guest, socket)
-        return
       case 'stop':
         void this.#stop()
     }
-  }
-
-  #takeIn(guest: Guest, socket: PassedSocket | undefined): void {
-    if (this.#running === undefined) socket?.close()
-    else if (socket !== undefined) this.#running.server.edge.takeIn(guest, socket)
   }
 
   #tell(message: ToSupervisor): void {
@@ -74,11 +69,19 @@ class Worker {
     const runtime = makeRuntime(config, seat.memberId)
     this.#runtime = runtime
     try {
-      const running = await startWorker(config, runtime, seat, this.#control(), ({ kind, peer }) => {
-        if (kind === 'gone' && peer.memberId !== SUPERVISOR) this.#tell({ kind: 'member-lost', member: peer.memberId })
+      // Whoever meets this worker on the bus may send clients.
+      const passage = config.isPlacing ? await this.#openPassage(seat, runtime) : undefined
+      this.#passage = passage
+      const running = await startWorker(config, runtime, seat, this.#control(), ({ kind, peer: { memberId } }) => {
+        if (memberId === SUPERVISOR) return
+        if (kind === 'up') passage?.connect(memberId)
+        else {
+          passage?.forget(memberId)
+          this.#tell({ kind: 'member-lost', member: memberId })
+        }
       }, {
         answer: (_from, message) => this.#answer(message),
-        ...(config.isPlacing ? { passOn: (to, guest, socket) => this.#parent.send({ kind: 'pass-on', to, guest } satisfies ToSupervisor, socket) } : {}),
+        ...(passage === undefined ? {} : { passage }),
       })
       this.#running = running
       this.#operations = this.#makeOperations(running, config, runtime)
@@ -91,6 +94,16 @@ class Worker {
       await runtime.log.flush()
       exitProcess(1)
     }
+  }
+
+  #openPassage({ directory, memberId }: Seat, { log }: Runtime): Promise<WorkerPassage | undefined> {
+    return openPassage({
+      memberId, directory: join(directory, 'pass'), log,
+      takeIn: (guest, socket) => {
+        if (this.#running === undefined) socket.destroy()
+        else this.#running.server.edge.takeIn(guest, socket)
+      },
+    })
   }
 
   async #reachAll(members: readonly MemberId[], { bus }: RunningWorker, { clock }: Runtime): Promise<void> {
@@ -163,6 +176,7 @@ class Worker {
   async #stop(): Promise<void> {
     try {
       await this.#running?.stop()
+      this.#passage?.close()
       await this.#running?.bus.close()
     } catch (error) {
       this.#runtime?.log.error('worker-stop-failed', { error })

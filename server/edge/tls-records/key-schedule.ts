@@ -8,17 +8,19 @@ import type { KeyObject } from 'node:crypto'
 
 /** RFC 8446 §B.4: what of a cipher suite records depend on. */
 export interface CipherSuite {
+  /** As in RFC 8446 §B.4. */
+  readonly name: string
   readonly algorithm: 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305'
   readonly keyBytes: number
   readonly hash: 'sha256' | 'sha384'
 }
 
 /** By the name in RFC 8446 §B.4. Those of 8-byte tags (CCM_8) are not for us. */
-export const cipherSuites: ReadonlyMap<string, CipherSuite> = new Map<string, CipherSuite>([
-  ['TLS_AES_128_GCM_SHA256', { algorithm: 'aes-128-gcm', keyBytes: 16, hash: 'sha256' }],
-  ['TLS_AES_256_GCM_SHA384', { algorithm: 'aes-256-gcm', keyBytes: 32, hash: 'sha384' }],
-  ['TLS_CHACHA20_POLY1305_SHA256', { algorithm: 'chacha20-poly1305', keyBytes: 32, hash: 'sha256' }],
-])
+export const cipherSuites: ReadonlyMap<string, CipherSuite> = new Map(([
+  { name: 'TLS_AES_128_GCM_SHA256', algorithm: 'aes-128-gcm', keyBytes: 16, hash: 'sha256' },
+  { name: 'TLS_AES_256_GCM_SHA384', algorithm: 'aes-256-gcm', keyBytes: 32, hash: 'sha384' },
+  { name: 'TLS_CHACHA20_POLY1305_SHA256', algorithm: 'chacha20-poly1305', keyBytes: 32, hash: 'sha256' },
+] as const).map((suite) => [suite.name, suite]))
 
 export const HASH_BYTES = { sha256: 32, sha384: 48 } as const
 
@@ -39,6 +41,13 @@ export function hkdfExpandLabel(hash: CipherSuite['hash'], secret: Uint8Array, l
   const block = createHmac(hash, secret).update(info).update(Uint8Array.of(1)).digest()
   // A small array of its own: a Buffer would keep an allocation outside of the heap for as long as the connection lives.
   return new Uint8Array(block.subarray(0, length))
+}
+
+/** Enough to go on with a direction elsewhere. */
+export interface TrafficState {
+  /** Of the present generation of keys. */
+  readonly secret: Uint8Array
+  readonly sequence: number
 }
 
 /** The key of one direction, with the number of the next record. */
@@ -66,6 +75,15 @@ export class TrafficKey {
     nonce.writeUIntBE(this.sequence++, 6, 6)
     for (let i = 0; i < NONCE_BYTES; i++) nonce[i] = (nonce[i] as number) ^ (this.#iv[i] as number)
     return nonce
+  }
+
+  /** What somebody else needs to go on; from here on this one throws `RangeError` when it is used. */
+  giveAway(): TrafficState {
+    const state = { secret: this.#secret.slice(), sequence: this.sequence }
+    this.#secret.fill(0)
+    this.#iv.fill(0)
+    this.sequence = Infinity
+    return state
   }
 
   /** The next generation (RFC 8446 §7.2). */

@@ -184,4 +184,71 @@ describe('the record layer', () => {
       }
     }), { numRuns: 200 })
   })
+
+  it('goes on elsewhere at any moment: between records, within one, across updates of keys, and with an update that it owes', () => {
+    const piece = fc.oneof(fc.string({ minLength: 1, maxLength: 60, unit: 'binary-ascii' }), fc.constantFrom(UPDATE, UPDATE_REQUESTED, 'move'))
+    fc.assert(fc.property(fc.array(piece, { maxLength: 14 }), fc.nat(100), (pieces, cut) => {
+      const { write, layer: first, heard, data, handshake, read } = pair()
+      const sink = { onPlaintext: (content: Uint8Array) => void heard.push(Buffer.from(content).toString('latin1')), onTlsEnd: () => {} }
+      let layer = first
+      let held = Buffer.alloc(0)
+      const said: string[] = []
+      for (const one of pieces) {
+        if (one === 'move') layer = moved(layer)
+        else if (one === UPDATE || one === UPDATE_REQUESTED) {
+          held = Buffer.concat([held, handshake(one)])
+          write.update()
+        } else {
+          held = Buffer.concat([held, data(one)])
+          said.push(one)
+        }
+        // The last bytes come later, so that it moves with the beginning of a record in hand.
+        const now = Math.max(0, held.length - cut)
+        layer.receive(held.subarray(0, now), sink)
+        held = held.subarray(now)
+        assert.deepEqual(read(layer.seal('still here')).at(-1), [23, 'still here'])
+      }
+      layer = moved(layer)
+      layer.receive(held, sink)
+      assert.deepEqual(heard, said)
+      assert.deepEqual(read(layer.seal('still here')).at(-1), [23, 'still here'])
+    }), { numRuns: 200 })
+  })
+
+  it('neither reads nor writes after it was given away, and cannot use its keys', () => {
+    const { layer, give, heard, data } = pair()
+    give(data('good night'))
+    const record = data('good morrow')
+    const state = layer.giveAway()
+    assert.equal(state.suite, 'TLS_AES_256_GCM_SHA384')
+    assert.deepEqual([state.read.sequence, state.write.sequence], [1, 0])
+    assert.equal(layer.isMovable, false)
+    give(record)
+    assert.deepEqual(heard, ['good night'])
+    assert.equal(layer.seal('parting').length, 0)
+    assert.equal(layer.sealEnd().length, 0)
+    const key = keyFrom(1)
+    assert.deepEqual([...key.giveAway().secret], [...new Uint8Array(48).fill(1)])
+    assert.throws(() => key.nextNonce(), RangeError)
+    assert.throws(() => RecordLayer.from({ ...state, suite: 'TLS_AES_128_CCM_SHA256' }), RangeError)
+  })
+
+  it('does not move while it reads, nor once one side has ended', () => {
+    const { layer, give, alert: alertOf, data } = pair()
+    const seen: boolean[] = []
+    layer.receive(data('good night'), { onPlaintext: () => void seen.push(layer.isMovable), onTlsEnd: () => {} })
+    assert.deepEqual(seen, [false])
+    assert.equal(layer.isMovable, true)
+    give(alertOf('\x01\0'))
+    assert.equal(layer.isMovable, false)
+    const other = pair()
+    other.layer.sealEnd()
+    assert.equal(other.layer.isMovable, false)
+  })
 })
+
+/** Through what another process would get. */
+function moved(layer: RecordLayer): RecordLayer {
+  assert.ok(layer.isMovable)
+  return RecordLayer.from(structuredClone(layer.giveAway()))
+}

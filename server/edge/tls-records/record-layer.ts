@@ -4,7 +4,8 @@
  * It begins where OpenSSL left off (`HandOver`) and does what a kernel does with TLS: records, key updates, alerts. An idle
  * one is two keys. Nothing is shared between connections but a nonce that lives for one line.
  */
-import type { TrafficKey } from './key-schedule.ts'
+import { TrafficKey, cipherSuites } from './key-schedule.ts'
+import type { TrafficState } from './key-schedule.ts'
 import {
   ALERT, APPLICATION_DATA, CLOSE_NOTIFY, CONTENT_BYTES_MAX, DECODE_ERROR, HANDSHAKE, HEADER_BYTES, ILLEGAL_PARAMETER, openRecord,
   recordLength, sealRecord, TlsFault, UNEXPECTED_MESSAGE, USER_CANCELED,
@@ -17,6 +18,18 @@ export interface RecordSink {
   onPlaintext(content: Uint8Array): void
   /** The peer sends no more: it said so (`close_notify`), or it reported an error, and then nothing may be sent either. */
   onTlsEnd(isError: boolean): void
+}
+
+/** All there is to know of a connection. Whoever has it can go on, and only one may. */
+export interface RecordState {
+  /** Name of the cipher suite. */
+  readonly suite: string
+  readonly read: TrafficState
+  readonly write: TrafficState
+  /** The beginning of a record. */
+  readonly rest: Uint8Array
+  readonly emptyRecords: number
+  readonly owesUpdate: boolean
 }
 
 // RFC 8446 §4.6.3
@@ -40,6 +53,7 @@ export class RecordLayer {
   #owesUpdate = false
   #isReadEnded = false
   #isWriteEnded = false
+  #isReceiving = false
 
   /** `recordsPerKeyMax` is given by tests only. */
   constructor(read: TrafficKey, write: TrafficKey, recordsPerKeyMax = RECORDS_PER_KEY_MAX) {
@@ -48,11 +62,39 @@ export class RecordLayer {
     this.#recordsPerKeyMax = recordsPerKeyMax
   }
 
+  /** Goes on where another has stopped; copies what it needs. Throws `RangeError` for a suite that there is not. */
+  static from({ emptyRecords, owesUpdate, read, rest, suite: name, write }: RecordState): RecordLayer {
+    const suite = cipherSuites.get(name)
+    if (suite === undefined) throw new RangeError(`no suite ${name}`)
+    const layer = new RecordLayer(new TrafficKey(suite, read.secret.slice(), read.sequence), new TrafficKey(suite, write.secret.slice(), write.sequence))
+    layer.#rest = rest.length > 0 ? Buffer.from(rest) : undefined
+    layer.#emptyRecords = emptyRecords
+    layer.#owesUpdate = owesUpdate
+    return layer
+  }
+
+  /** Both directions are open, and no record is just being read. */
+  get isMovable(): boolean {
+    return !this.#isReadEnded && !this.#isWriteEnded && !this.#isReceiving
+  }
+
+  /** For `from`, elsewhere: this one forgets its keys, reads nothing more and writes nothing more. Only where `isMovable`. */
+  giveAway(): RecordState {
+    this.#isReadEnded = true
+    this.#isWriteEnded = true
+    const { suite } = this.#read
+    return {
+      suite: suite.name, read: this.#read.giveAway(), write: this.#write.giveAway(), rest: this.#rest ?? new Uint8Array(0),
+      emptyRecords: this.#emptyRecords, owesUpdate: this.#owesUpdate,
+    }
+  }
+
   /** Bytes of the peer; throws `TlsFault`, after which nothing more is read. */
   receive(chunk: Uint8Array, sink: RecordSink): void {
     const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk])
     this.#rest = undefined
     let at = 0
+    this.#isReceiving = true
     try {
       while (!this.#isReadEnded && bytes.length - at >= HEADER_BYTES) {
         const end = at + HEADER_BYTES + recordLength(bytes, at)
@@ -63,6 +105,8 @@ export class RecordLayer {
     } catch (error) {
       this.#isReadEnded = true
       throw error
+    } finally {
+      this.#isReceiving = false
     }
     // A copy: the chunk may be much larger.
     if (!this.#isReadEnded && at < bytes.length) this.#rest = Buffer.from(bytes.subarray(at))

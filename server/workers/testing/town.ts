@@ -4,6 +4,9 @@
  * What members say to each other goes through the wire form and back, so that nothing is shared that processes would not
  * share. A member can be killed: from then on nothing that it does reaches anybody, and its sockets close.
  */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { jidOf, parseJid } from '@rollcall/jid'
 import type { AnyModule } from '@rollcall/module-api'
 import { WireReader } from '@rollcall/ports'
@@ -19,17 +22,17 @@ import type { ConfigPatch } from '../../edge/testing/edge-harness.ts'
 import { clearText, configOf, dial, HOST, logIn, OPEN, PASSWORD, plainAuth } from '../../edge/testing/edge-harness.ts'
 import type { RawClient } from '../../edge/testing/edge-harness.ts'
 import type { ListenerKind } from '../../edge/config.ts'
-import type { Guest } from '../../edge/guest.ts'
 import { serverCodec } from '../../protocol/codec.ts'
 import type { ServerMessage } from '../../protocol/messages.ts'
 import { shardOf } from '../../protocol/placement.ts'
 import { nodeCrypto } from '../../runtime/crypto.ts'
 import { nodeHasher } from '../../runtime/hasher.ts'
 import { realClock } from '../../runtime/index.ts'
-import type { PassedSocket } from '../../runtime/index.ts'
 import { createServer } from '../../server.ts'
 import type { Server } from '../../server.ts'
 import { Coordinator } from '../coordinator.ts'
+import { openPassage } from '../passage.ts'
+import type { WorkerPassage } from '../passage.ts'
 import { rendezvous } from '../shard-table.ts'
 
 export interface TownOptions {
@@ -115,6 +118,7 @@ export interface TownMember {
   readonly bus: RemoteBus
   readonly metrics: RecordingMetrics
   readonly port: number
+  readonly passage: WorkerPassage | undefined
 }
 
 export class Town {
@@ -128,6 +132,8 @@ export class Town {
   #epoch = 0
   #waiting: { readonly epoch: number; readonly resolve: () => void }[] = []
   #serial = 0
+  /** Of the lines for sockets. */
+  #directory: string | undefined
 
   private constructor(options: TownOptions) {
     this.#options = options
@@ -162,6 +168,7 @@ export class Town {
     const { admins = [], edge = {}, listeners = ['client'], modules, options = {}, streamManagement } = this.#options
     const bus = new RemoteBus(this.#hub.member<ServerMessage>(id))
     const metrics = recordingMetrics()
+    const passage = this.#options.isHandingOn === true ? await this.#openPassage(id) : undefined
     const server = await createServer({
       edgeConfig: configOf(listeners, { ...clearText, ...edge }),
       coreConfig: {
@@ -175,12 +182,12 @@ export class Town {
       control: { shutdown: () => {}, reload: () => Promise.resolve() },
       cluster: {
         coordinator: COORDINATOR,
-        ...(this.#options.isHandingOn === true ? { passOn: (to, guest, socket) => this.#passOn(to, guest, socket) } : {}),
+        ...(passage === undefined ? {} : { passage }),
       },
     })
     await server.start()
     const port = server.edge.listeners[0]?.port ?? 0
-    const member: TownMember = { id, server, bus, metrics, port }
+    const member: TownMember = { id, server, bus, metrics, port, passage }
     this.members.set(id, member)
     const active = this.nextEpoch()
     this.coordinator.join(id)
@@ -188,10 +195,23 @@ export class Town {
     return member
   }
 
-  #passOn(to: MemberId, guest: Guest, socket: PassedSocket): void {
-    const member = this.members.get(to)
-    if (member === undefined) socket.close()
-    else setImmediate(() => member.server.edge.takeIn(structuredClone(guest), socket))
+  async #openPassage(memberId: MemberId): Promise<WorkerPassage> {
+    this.#directory ??= await mkdtemp(join(tmpdir(), 'town-'))
+    const passage = await openPassage({
+      memberId, directory: this.#directory, log: this.log,
+      takeIn: (guest, socket) => this.member(memberId).server.edge.takeIn(guest, socket),
+    })
+    if (passage === undefined) throw new Error('this Node has no lines for sockets')
+    for (const { id, passage: other } of this.members.values()) {
+      passage.connect(id)
+      other?.connect(memberId)
+    }
+    return passage
+  }
+
+  /** Where they hand sockets to each other. */
+  get passages(): string {
+    return this.#directory ?? ''
   }
 
   /** As `kill -9` of the process: settles when the others own its shards. */
@@ -199,6 +219,8 @@ export class Town {
     const member = this.member(id)
     this.members.delete(id)
     member.bus.isDead = true
+    member.passage?.close()
+    for (const { passage } of this.members.values()) passage?.forget(id)
     await member.bus.close()
     const active = this.nextEpoch()
     this.coordinator.leave(id)
@@ -256,9 +278,11 @@ export class Town {
   async stop(): Promise<void> {
     this.coordinator.stop()
     for (const { server } of this.members.values()) await server.edge.stop()
-    for (const { bus, server } of this.members.values()) {
+    for (const { bus, passage, server } of this.members.values()) {
       await server.core.stop()
+      passage?.close()
       await bus.close()
     }
+    if (this.#directory !== undefined) await rm(this.#directory, { recursive: true, force: true })
   }
 }
