@@ -34,7 +34,7 @@ import type { ServerMessage } from './protocol/messages.ts'
 import { HostSecrets } from './core/auth/index.ts'
 import { nodeCrypto } from './runtime/crypto.ts'
 import { nodeHasher } from './runtime/hasher.ts'
-import { createLog, createMetrics, MemberLoad, realClock, realRandom, serverSignals, TurnLoad } from './runtime/index.ts'
+import { createLog, createMetrics, loopShare, MemberLoad, realClock, realRandom, serverSignals, turnHistogram, TurnLoad } from './runtime/index.ts'
 import type { RuntimeLog, RuntimeMetrics } from './runtime/index.ts'
 import { createServer } from './server.ts'
 import type { Cluster, Server } from './server.ts'
@@ -88,7 +88,9 @@ export function makeRuntime(config: ServerConfig, member?: string): Runtime {
 
 function runtimeOf(config: ServerConfig, log: RuntimeLog, metrics: RuntimeMetrics): Runtime {
   const clock = realClock(log)
-  return { log, clock, metrics, load: new MemberLoad({ clock, log, metrics, calmMs: config.pressure.calmMs, turns: new TurnLoad(clock) }) }
+  const lengths = turnHistogram(metrics)
+  const turns = new TurnLoad(clock, loopShare(), (turnMs) => lengths.observe(turnMs / 1000))
+  return { log, clock, metrics, load: new MemberLoad({ clock, log, metrics, calmMs: config.pressure.calmMs, turns }) }
 }
 
 /** A server that is up: listeners open, storage open. */

@@ -75,6 +75,16 @@ function soakProfile(): Profile {
   return { ...mixed, users: USERS, durationSeconds: seconds, storms }
 }
 
+const TURNS = 'rollcall_turn_seconds_bucket{le="'
+
+/** p99 of the turns between two readings, as the upper bound of its bucket, in ms; 0 when none was measured. */
+function turnP99Ms(now: ReadonlyMap<string, number>, before: ReadonlyMap<string, number>): number {
+  const counts = Array.from(now).filter(([name]) => name.startsWith(TURNS))
+    .map(([name, count]) => [Number(name.slice(TURNS.length, -2).replace('+Inf', 'Infinity')), count - (before.get(name) ?? 0)] as const)
+  const all = counts.at(-1)?.[1] ?? 0
+  return all === 0 ? 0 : (counts.find(([, count]) => count >= all * 0.99)?.[0] ?? NaN) * 1000
+}
+
 /** Everything that is looked at while the load runs. */
 class Watch {
   readonly samples: Sampled[] = []
@@ -85,6 +95,7 @@ class Watch {
   readonly #inspector: Inspector
   readonly #startMs = performance.now()
   #last
+  #lastMetrics: ReadonlyMap<string, number> = new Map()
 
   constructor(server: ServerUnderTest, inspector: Inspector) {
     this.#server = server
@@ -122,11 +133,12 @@ class Watch {
     const seconds = (now.ms - last.ms) / 1000
     const read = (name: string): number => metrics.get(name) ?? NaN
     const sample = {
-      second: this.#second, residentMib: residentBytes / MIB, lagP99Ms: read('nodejs_eventloop_lag_p99_seconds') * 1000,
+      second: this.#second, residentMib: residentBytes / MIB, lagP99Ms: turnP99Ms(metrics, this.#lastMetrics),
       cores: (now.cpu - last.cpu) / seconds, starved: (now.starved - last.starved) / seconds,
       online: read('rollcall_presence_available'), level: read('rollcall_pressure_level'),
     }
     this.#last = now
+    this.#lastMetrics = metrics
     this.samples.push(sample)
     console.error(`${whole(sample.second)} s: ${whole(sample.residentMib)} MiB, lag p99 ${fixed(sample.lagP99Ms, 1)} ms, ${
       fixed(sample.cores, 2)} cores, starved ${fixed(sample.starved * 100, 1)} %, ${whole(sample.online)} online`)

@@ -31,6 +31,26 @@ test('lag is the mean length of whole turns, late ones counting more', () => {
   assert.equal(load.lagMs(), 7.5)
 })
 
+test('turns are measured seldom while they are short, and often once one was long', () => {
+  const clock = new TurnClock()
+  const turns: number[] = []
+  const load = new TurnLoad(clock, () => 0, (turnMs) => turns.push(turnMs))
+  const askAfter = (ms: number, turnMs: number): void => {
+    clock.advance(ms)
+    load.lagMs()
+    clock.endTurn()
+    clock.advance(turnMs)
+    clock.endTurn()
+  }
+  askAfter(0, 1)
+  askAfter(5, 1)
+  assert.deepEqual(turns, [1])
+  askAfter(20, 30)
+  assert.deepEqual(turns, [1, 30])
+  askAfter(5, 2)
+  assert.deepEqual(turns, [1, 30, 2])
+})
+
 test('nothing is measured while nobody asks, and an old reading is forgotten', () => {
   const clock = new TurnClock()
   const load = new TurnLoad(clock, () => 0)

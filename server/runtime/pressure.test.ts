@@ -114,6 +114,55 @@ test('lag and share of work are passed on, and after stop nothing is read', () =
   assert.equal(load.pressure(), 'normal')
 })
 
+test('while nobody asks and all is calm the signals are read once a second, and from the first question on ten times', () => {
+  const { clock, load } = setUp()
+  let reads = 0
+  load.watch({ name: 'counted', brownOut: 10, refuse: 20, read: () => { reads++; return load.lagMs() } })
+  clock.advance(100)
+  assert.equal(reads, 1)
+  clock.advance(10_000)
+  assert.equal(reads, 11)
+  load.lagMs()
+  clock.advance(100)
+  assert.equal(reads, 12)
+  for (let i = 0; i < 5; i++) {
+    load.isBehind()
+    clock.advance(100)
+  }
+  assert.equal(reads, 17)
+  clock.advance(100)
+  assert.equal(reads, 18)
+  clock.advance(900)
+  assert.equal(reads, 18)
+})
+
+test('a member that nobody asks wakes when its timer is late or a signal is not calm', () => {
+  const { clock, load, values } = setUp()
+  clock.advance(1_100)
+  values.lag = 95
+  clock.advance(1_000)
+  values.lag = 160
+  clock.advance(100)
+  assert.equal(load.pressure(), 'brown-out')
+
+  class LateClock extends FakeClock {
+    lateMs = 0
+    override after(delayMs: number, callback: () => void) {
+      return super.after(delayMs + this.lateMs, callback)
+    }
+  }
+  const late = new LateClock()
+  let reads = 0
+  const member = new MemberLoad({ clock: late, log: recordingLog(), metrics: recordingMetrics(), calmMs: 2_000, turns: new FakeLoad() })
+  member.watch({ name: 'counted', brownOut: 10, refuse: 20, read: () => { reads++; return 0 } })
+  member.start()
+  late.lateMs = 40
+  late.advance(1_140)
+  assert.equal(reads, 2)
+  late.advance(140)
+  assert.equal(reads, 3)
+})
+
 test('memory counts against the nearer of two limits, the free part of the heap not at all', () => {
   const facts = { residentBytes: 900 * MIB, heapUsedBytes: 100 * MIB, heapTotalBytes: 600 * MIB, heapLimitBytes: 4_000 * MIB }
   assert.equal(memoryPercent(facts, 1_000 * MIB), 40)

@@ -4,6 +4,7 @@
  * How it works: a signal is a number with two thresholds. The level rises at once to what the worst signal says, and falls
  * one step after `calmMs` in which every signal stayed below a part of the step's threshold, so that a member at the edge
  * of a threshold does not tumble between behaviours. One timer reads the signals; whoever asks for the level reads a field.
+ * Whoever asks has work, and while nobody does and all is calm the timer is slow: a member with idle clients sleeps.
  */
 import { getHeapStatistics } from 'node:v8'
 import { totalmem } from 'node:os'
@@ -12,6 +13,10 @@ import type { TurnReadings } from './load.ts'
 
 /** Time between two readings of the signals, in ms: often enough that readings of lag do not become stale. */
 const SAMPLE_MS = 100
+/** The same while nobody asks for anything and the level is normal, in ms. */
+const IDLE_SAMPLE_MS = 1_000
+/** A timer as late as this, in ms, means that there is work. */
+const LATE_MS = 10
 /** A signal is calm below this part of its threshold. */
 const CALM_PART = 0.6
 /** So many operations of storage in two readings in a row: what comes now waits for longer than a tenth of a second. */
@@ -87,6 +92,12 @@ export class MemberLoad implements Load {
   /** Since when no signal forbids the next lower level; undefined while one does. */
   #calmSinceMs: number | undefined = undefined
   #timer: Timer | undefined = undefined
+  /** Somebody has asked since the last reading. */
+  #isAsked = false
+  /** When the next reading is due, in ms. */
+  #dueMs = 0
+  /** The next reading is far. */
+  #isAsleep = false
   #lineMs: () => number = () => 0
   #wasBehind = false
   #isBehind = false
@@ -96,7 +107,7 @@ export class MemberLoad implements Load {
     const { metrics } = ports
     const changes = (level: Pressure) => metrics.counter('rollcall_pressure_changes_total', 'Times that the level of pressure became this.', { level })
     this.#changes = { 'normal': changes('normal'), 'brown-out': changes('brown-out'), 'refuse': changes('refuse') }
-    metrics.observedGauge('rollcall_pressure_level', '0 normal, 1 brown-out, 2 refusing new work.', () => LEVELS.indexOf(this.pressure()))
+    metrics.observedGauge('rollcall_pressure_level', '0 normal, 1 brown-out, 2 refusing new work.', () => this.#level)
   }
 
   /** Adds what is to be watched. */
@@ -109,7 +120,7 @@ export class MemberLoad implements Load {
 
   /** Begins to read the signals. */
   start(): void {
-    this.#timer ??= this.#ports.clock.every(SAMPLE_MS, () => this.#sample())
+    if (this.#timer === undefined) this.#arm(SAMPLE_MS)
   }
 
   stop(): void {
@@ -123,6 +134,7 @@ export class MemberLoad implements Load {
   }
 
   lagMs(): number {
+    if (!this.#isAsked) this.#asked()
     return Math.max(this.#ports.turns.lagMs(), this.#lineMs())
   }
 
@@ -131,10 +143,12 @@ export class MemberLoad implements Load {
   }
 
   pressure(): Pressure {
+    if (!this.#isAsked) this.#asked()
     return LEVELS[this.#level] as Pressure
   }
 
   isBehind(): boolean {
+    if (!this.#isAsked) this.#asked()
     return this.#isBehind
   }
 
@@ -145,7 +159,32 @@ export class MemberLoad implements Load {
       .map(({ signal, value }) => `${signal.name} ${Math.round(value)}`).join(', ')
   }
 
-  #sample(): void {
+  #asked(): void {
+    this.#isAsked = true
+    if (!this.#isAsleep) return
+    this.#timer?.cancel()
+    this.#arm(SAMPLE_MS)
+  }
+
+  #arm(delayMs: number): void {
+    this.#isAsleep = delayMs > SAMPLE_MS
+    this.#dueMs = this.#ports.clock.monotonic() + delayMs
+    this.#timer = this.#ports.clock.after(delayMs, this.#look)
+  }
+
+  readonly #look = (): void => {
+    // What other members send is not asked about. It makes this timer late.
+    const isLate = this.#ports.clock.monotonic() - this.#dueMs > LATE_MS
+    const isAsked = this.#isAsked
+    // One of the signals is our own lag: to read it is not to ask.
+    this.#isAsked = true
+    const isCalm = this.#sample()
+    this.#isAsked = false
+    this.#arm(isCalm && !isAsked && !isLate ? IDLE_SAMPLE_MS : SAMPLE_MS)
+  }
+
+  /** Whether the level is normal and every signal calm. */
+  #sample(): boolean {
     const nowMs = this.#ports.clock.monotonic()
     let wanted = 0
     // The level that signals which are not calm hold.
@@ -167,6 +206,7 @@ export class MemberLoad implements Load {
       this.#calmSinceMs ??= nowMs
       if (nowMs - this.#calmSinceMs >= this.#ports.calmMs) this.#become(this.#level - 1)
     }
+    return this.#level === 0 && held === 0 && !isBehind
   }
 
   #become(level: number): void {

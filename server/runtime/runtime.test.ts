@@ -137,9 +137,10 @@ test('metrics render in the Prometheus text format', async () => {
   assert.match(metrics.contentType, /^text\/plain/)
 })
 
-test('process metrics include event-loop lag and memory', async () => {
+test('process metrics include CPU and memory, and no lag that a timer measures', async () => {
   const text = await createMetrics().text()
-  assert.match(text, /^nodejs_eventloop_lag_p99_seconds /m)
+  assert.match(text, /^process_cpu_seconds_total /m)
+  assert.doesNotMatch(text, /eventloop_lag/)
   assert.match(text, /^process_resident_memory_bytes \d+/m)
 })
 
