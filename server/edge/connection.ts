@@ -55,6 +55,7 @@ export abstract class Connection implements HubMember {
   /** On the hub's flush list. */
   isDirty = false
   isGathering = false
+  isWeighed = false
   /** When the present stage must be over. */
   deadlineMs: number
   lastInputMs: number

@@ -57,6 +57,8 @@ export interface HubMember {
   isDirty: boolean
   /** On the list of those whose presence is being gathered. */
   isGathering: boolean
+  /** On the list of those whose output is weighed. */
+  isWeighed: boolean
   /** Monotonic ms at which the present stage must be over. */
   readonly deadlineMs: number
   readonly queuedBytes: number
@@ -105,6 +107,8 @@ export class Hub {
   readonly #hostInfos = new Map<string, HostInfo | null>()
   #dirty: HubMember[] = []
   #throttled: HubMember[] = []
+  /** Those that had output since the last sweep, or had some left then: only theirs can wait. */
+  #weighed: HubMember[] = []
   readonly gathering: PresenceGathering
   readonly share: FairShare
   readonly admission: Admission
@@ -184,7 +188,19 @@ export class Hub {
   markDirty(connection: HubMember): void {
     if (connection.isDirty) return
     connection.isDirty = true
+    if (!connection.isWeighed) this.#weigh(connection)
     if (this.#dirty.push(connection) === 1) this.ports.clock.soon(this.#flushAll)
+  }
+
+  /** Puts the connection, which has presence to be written and is on neither list, on the one behind everything else. */
+  gather(connection: HubMember): void {
+    if (!connection.isWeighed) this.#weigh(connection)
+    this.gathering.add(connection)
+  }
+
+  #weigh(connection: HubMember): void {
+    connection.isWeighed = true
+    this.#weighed.push(connection)
   }
 
   /** The connection sends too fast: it is read again after the next sweep that finds its budget positive. */
@@ -272,7 +288,12 @@ export class Hub {
   }
 
   #boundOutput(): void {
-    const { queuedBytes, cut } = weighOutput(this.connections.values(), this.config.limits.outputAllBytesMax)
+    if (this.#weighed.length === 0) return
+    this.#weighed = this.#weighed.filter((connection) => {
+      connection.isWeighed = connection.queuedBytes > 0 && this.connections.has(connection.id)
+      return connection.isWeighed
+    })
+    const { queuedBytes, cut } = weighOutput(this.#weighed, this.config.limits.outputAllBytesMax)
     this.queuedBytes = queuedBytes
     for (const connection of cut) {
       this.metrics.overflows.add(1)

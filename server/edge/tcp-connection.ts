@@ -312,7 +312,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
 
   protected override sendPresence(wire: string): void {
     this.out += wire
-    if (!this.isDirty && !this.isGathering) this.hub.gathering.add(this)
+    if (!this.isDirty && !this.isGathering) this.hub.gather(this)
     if (this.out.length > this.service.outputBytesMax()) this.overflow()
   }
 

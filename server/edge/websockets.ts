@@ -211,7 +211,7 @@ export class WebSocketConnection extends Connection {
   }
 
   protected override sendPresence(wire: string): void {
-    if (this.#socket.readyState === WebSocket.OPEN && !this.isDirty && !this.isGathering) this.hub.gathering.add(this)
+    if (this.#socket.readyState === WebSocket.OPEN && !this.isDirty && !this.isGathering) this.hub.gather(this)
     this.#write(inClientNamespace(wire))
     if (this.queuedBytes > this.service.outputBytesMax()) this.overflow()
   }
