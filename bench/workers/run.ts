@@ -1,7 +1,7 @@
 /**
  * Workers: what a second and a third one bring.
  *
- *     node tools/run.mjs bench/workers/run.ts KIT [--cores 0.35] [--port 46222] [--times 3] [--variants one,twice,2,3,2-kept] [--out FILE]
+ *     node tools/run.mjs bench/workers/run.ts KIT [--cores 0.35] [--port 46222] [--times 3] [--variants one,twice,2,3,2-kept] [--tls] [--out FILE]
  *
  * KIT is a working folder of the yardstick (bench/README.md) whose `rollcall-data` holds imported accounts. On a machine of two
  * cores two workers and the generator cannot all have a core, so a control group gives each worker a part of one, the same
@@ -10,7 +10,7 @@
  *
  * Variants: `one` is the single process (`--workers 1` is the same); `twice` two of them that know nothing of each other, with half of
  * the clients each: what the machine gives at best, for two busy cores slow each other down; a number so many workers; with `-kept`
- * clients stay on the worker that accepted them, as those with TLS do.
+ * clients stay on the worker that accepted them, as those whose TLS is in OpenSSL do. With `--tls` the generator speaks TLS.
  */
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -27,7 +27,8 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     cores: { type: 'string', default: '0.35' }, port: { type: 'string', default: '46222' }, times: { type: 'string', default: '3' },
-    variants: { type: 'string', default: 'one,twice,2,3,2-kept' }, scenarios: { type: 'string' }, out: { type: 'string' },
+    variants: { type: 'string', default: 'one,twice,2,3,2-kept' }, scenarios: { type: 'string' }, tls: { type: 'boolean', default: false },
+    out: { type: 'string' },
   },
 })
 const KIT = resolve(positionals[0] ?? '.')
@@ -35,6 +36,8 @@ const DATA = join(KIT, 'rollcall-data')
 const TWIN = join(KIT, 'rollcall-data-2')
 const CORES = Number(options.cores)
 const PORT = Number(options.port)
+/** From the port without TLS to the one with it. */
+const TLS_OFFSET = 10
 const START_MS_MAX = 30_000
 const RUN_MS_MAX = 120_000
 const TICKS_PER_SECOND = 100
@@ -94,7 +97,7 @@ async function startServer(variant: string, port: number, data: string): Promise
   const count = workersOf(variant)
   const config = join(data, 'workers.yaml')
   writeFileSync(config, `${readFileSync(fileURLToPath(new URL('../side-by-side/rollcall.yaml', import.meta.url)), 'utf8')
-    .replace('45222', String(port)).replace(/\n.*45223.*/, '')}workers: ${count}\nplaceClients: ${!variant.endsWith('-kept')}\n`)
+    .replace('45222', String(port)).replace('45223', String(port + TLS_OFFSET))}workers: ${count}\nplaceClients: ${!variant.endsWith('-kept')}\n`)
   const launcher = fileURLToPath(new URL('../../tools/rollcall.mjs', import.meta.url))
   const child = spawn(process.execPath, [
     '--max-semi-space-size=4', '--heap-growing-percent=25', launcher, 'start', '--config', config, '--data', data,
@@ -140,7 +143,8 @@ async function measure(scenario: Scenario, { pids, port, root }: Running, isHalf
   rmSync(json, { force: true })
   const before = all.map(cpuTicks)
   const generator = spawn(join(KIT, 'xload'), [
-    ...isHalf ? halved(scenario.args) : scenario.args, '--target', `127.0.0.1:${port}`, '--domain', 'bench.test',
+    ...isHalf ? halved(scenario.args) : scenario.args, '--domain', 'bench.test',
+    '--target', `127.0.0.1:${options.tls ? port + TLS_OFFSET : port}`, '--tls', options.tls ? 'direct' : 'none',
     ...(scenario.args.includes('--user') ? [] : ['--user', 'u%d']), '--pass', 'pw', '--pid', String(root), '--json', json, '--max-secs', '100',
   ], { stdio: 'ignore', timeout: RUN_MS_MAX })
   await new Promise<void>((done) => generator.once('exit', () => done()))
@@ -214,8 +218,8 @@ for (const scenario of SCENARIOS) {
     'variant', `${scenario.unit}s/s`, 'min..max', 'ratio', 'CPU µs', 'CPU µs free', 'ratio by CPU', 'CPU % of each process',
   ], rows)}`)
 }
-writeResult('workers.txt', `Workers: throughput and CPU with each process limited to ${CORES} of a core, and CPU without limits.
-${machineLine()}. Medians of ${options.times} runs; node tools/run.mjs bench/workers/run.ts KIT --cores ${CORES} --variants ${options.variants}
+writeResult('workers.txt', `Workers: throughput and CPU${options.tls ? ' over TLS' : ''} with each process limited to ${CORES} of a core, and CPU without limits.
+${machineLine()}. Medians of ${options.times} runs; node tools/run.mjs bench/workers/run.ts KIT --cores ${CORES} --variants ${options.variants}${options.tls ? ' --tls' : ''}
 
 ${parts.join('\n\n')}
 `, options.out)

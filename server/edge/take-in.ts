@@ -21,6 +21,8 @@ export function takeIn(hub: Hub, service: StreamService, { account, host, isAnon
   }
   const connection = new TcpConnection(hub, service, address, socket, undefined)
   hub.add(connection)
+  // White space of the stream that is over may still come.
+  connection.restart()
   const { negotiation } = connection
   if (negotiation === undefined) return
   connection.host = parseJid(host)

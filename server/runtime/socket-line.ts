@@ -46,7 +46,9 @@ interface Pipe extends SocketHandle {
   readonly fd: number
   pendingHandle: SocketHandle | null
   onconnection(status: number, accepted: Pipe): void
-  onread(this: void, bytes: ArrayBuffer | undefined): void
+  /** What was read is counted in the state of streams. */
+  onread(this: void): void
+  useUserBuffer(buffer: Uint8Array): void
   open(fd: number): void
   bind(path: string): number
   listen(backlog: number): number
@@ -64,7 +66,6 @@ interface Bindings {
   readonly constants: { readonly SERVER: number; readonly IPC: number }
   readonly streamBaseState: ArrayLike<number>
   readonly kReadBytesOrError: number
-  readonly kArrayBufferOffset: number
 }
 
 const BACKLOG = 128
@@ -74,8 +75,10 @@ const LENGTH_BYTES = 4
 const HEAD_BYTES = LENGTH_BYTES + 1
 /** What comes with a socket is what a client sent ahead, and little else. */
 const FRAME_BYTES_MAX = 2 ** 22
+const READ_BYTES = 65_536
 
 const bindings = findBindings()
+let shared: Buffer | undefined
 
 /** Whether this Node has what lines are made of. */
 export const hasSocketLines = bindings !== undefined
@@ -128,8 +131,8 @@ class Line implements SocketLine {
     this.#ended = ended
     this.#pipe = new found.Pipe(found.constants.IPC)
     // Nothing comes back, but the end.
-    this.#pipe.onread = (bytes) => {
-      if (bytes === undefined) this.#end()
+    this.#pipe.onread = () => {
+      if ((found.streamBaseState[found.kReadBytesOrError] as number) < 0) this.#end()
     }
     const request = new found.PipeConnectWrap()
     request.oncomplete = (status) => {
@@ -185,18 +188,22 @@ class Landed {
   #isEnded = false
 
   constructor(fd: number, received: LandingOptions['received'], ended: (why: string) => void) {
-    const { Pipe, constants, kArrayBufferOffset, kReadBytesOrError, streamBaseState } = bindings as Bindings
+    const { Pipe, constants, kReadBytesOrError, streamBaseState } = bindings as Bindings
     this.#received = received
     this.#ended = ended
     const pipe = new Pipe(constants.IPC)
     this.#pipe = pipe
     pipe.open(fd)
     pipe.pendingHandle = null
-    pipe.onread = (bytes) => {
+    // Node would allocate as much for every read; a read is handled before the next one happens.
+    const buffer = shared ??= Buffer.alloc(READ_BYTES)
+    pipe.useUserBuffer(buffer)
+    pipe.onread = () => {
       const handle = pipe.pendingHandle ?? undefined
       pipe.pendingHandle = null
-      if (bytes === undefined) this.end('')
-      else this.#read(Buffer.from(bytes, streamBaseState[kArrayBufferOffset], streamBaseState[kReadBytesOrError]), handle)
+      const count = streamBaseState[kReadBytesOrError] as number
+      if (count < 0) this.end('')
+      else this.#read(buffer.subarray(0, count), handle)
     }
     pipe.readStart()
   }
@@ -213,20 +220,29 @@ class Landed {
           return
         }
       }
-      this.#bytes = this.#bytes.length === 0 ? rest : Buffer.concat([this.#bytes, rest])
-      const end = this.#bytes.length < HEAD_BYTES ? Infinity : LENGTH_BYTES + this.#bytes.readUInt32BE(0)
+      rest = this.#gather(rest)
+      const end = rest.length < HEAD_BYTES ? Infinity : LENGTH_BYTES + rest.readUInt32BE(0)
       if (end !== Infinity && end > FRAME_BYTES_MAX) {
         this.end('a frame that is too long')
         return
       }
-      if (end > this.#bytes.length) break
-      rest = this.#bytes.subarray(end)
-      this.#deliver(this.#handle, this.#bytes.subarray(0, end))
+      if (end > rest.length) break
+      this.#deliver(this.#handle, rest.subarray(0, end))
+      rest = rest.subarray(end)
     }
     if (fresh !== undefined) {
       fresh.close()
       this.end('a socket without a frame')
     }
+  }
+
+  /** All that there is of the frame; nothing of it stays in the buffer, which is for the next read. */
+  #gather(chunk: Buffer): Buffer {
+    const before = this.#bytes
+    this.#bytes = Buffer.concat([before, chunk])
+    before.fill(0)
+    chunk.fill(0)
+    return this.#bytes
   }
 
   #deliver(handle: SocketHandle, frame: Buffer): void {
@@ -267,12 +283,12 @@ function findBindings(): Bindings | undefined {
   try {
     const inside = process as unknown as { binding(name: string): Partial<Bindings> }
     const { Pipe, PipeConnectWrap, constants } = inside.binding('pipe_wrap')
-    const { WriteWrap, kArrayBufferOffset, kReadBytesOrError, streamBaseState } = inside.binding('stream_wrap')
+    const { WriteWrap, kReadBytesOrError, streamBaseState } = inside.binding('stream_wrap')
     const prototype = Pipe?.prototype as Partial<Pipe> | undefined
-    const isWhole = typeof prototype?.open === 'function' && typeof prototype.writeBuffer === 'function' && typeof prototype.readStart === 'function' &&
+    const isWhole = typeof prototype?.open === 'function' && typeof prototype.writeBuffer === 'function' && typeof prototype.useUserBuffer === 'function' &&
       typeof PipeConnectWrap === 'function' && typeof WriteWrap === 'function' && typeof constants?.IPC === 'number' && typeof constants.SERVER === 'number' &&
-      typeof kArrayBufferOffset === 'number' && typeof kReadBytesOrError === 'number' && streamBaseState !== undefined
-    return isWhole ? { Pipe, PipeConnectWrap, WriteWrap, constants, streamBaseState, kArrayBufferOffset, kReadBytesOrError } as Bindings : undefined
+      typeof kReadBytesOrError === 'number' && streamBaseState !== undefined
+    return isWhole ? { Pipe, PipeConnectWrap, WriteWrap, constants, streamBaseState, kReadBytesOrError } as Bindings : undefined
   } catch {
     return undefined
   }

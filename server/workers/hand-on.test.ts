@@ -63,8 +63,8 @@ describe('a client without TLS', () => {
   it('takes along what it sent ahead, wherever the bytes were cut (XEP-0509)', async () => {
     const name = town.nameOn('worker-2', 'tybalt')
     await town.createAccount(name)
-    const ahead = `${plainAuth(name)}${OPEN}${BIND}<presence/>${PING}`
-    for (const cut of [0, plainAuth(name).length + 5, ahead.length - 9, ahead.length]) {
+    const ahead = `${plainAuth(name)}\n ${OPEN}${BIND}<presence/>${PING}`
+    for (const cut of [0, plainAuth(name).length + 1, plainAuth(name).length + 7, ahead.length - 9, ahead.length]) {
       const client = await dial(town.member('worker-1').port)
       client.send(OPEN)
       await client.read(FEATURES)
