@@ -28,10 +28,12 @@ export interface ServeOptions {
 
 const WORKER_ENTRY = new URL('./worker.ts', import.meta.url)
 /**
- * Room for what is short-lived: what other workers have not confirmed lives for a few turns, and in the 4 MiB of a single process
- * (`tools/rollcall.mjs`) it would be copied, and moved to the old generation, again and again (`bench/results/workers.txt`).
+ * For what other workers have not confirmed, which lives for a few turns (`bench/results/workers.txt`). In the 4 MiB for short-lived
+ * objects of a single process (`tools/rollcall.mjs`) it would be copied, and moved to the old generation, again and again. And V8,
+ * which sees much of it survive one collection, comes to allocate it in the old generation from the start: there every letter
+ * keeps its stanza until the next full collection, of which there were three a second.
  */
-const WORKER_FLAGS = ['--max-semi-space-size=16']
+const WORKER_FLAGS = ['--max-semi-space-size=16', '--no-allocation-site-pretenuring']
 /** A worker that does not answer is left out of a scrape. */
 const METRICS_TIMEOUT_MS = 5_000
 
