@@ -122,37 +122,40 @@ export class Sasl2Login {
 
   // ------------------------------------------------------------------------------------ answers
 
-  #answer(connection: Connection, negotiation: Negotiation, reply: Sasl2Reply | undefined): void {
+  #answer(connection: Connection, negotiation: Negotiation, reply: Sasl2Reply | undefined): Promise<void> | undefined {
     switch (reply?.kind) {
       case undefined:
-        return
+        return undefined
       case 'violation':
         // XEP-0388 §2.4
         connection.fail({ condition: 'policy-violation', text: reply.text })
-        return
+        return undefined
       case 'challenge':
         connection.sendControl(Sasl2Challenge.toWire({ data: reply.data }))
-        return
+        return undefined
       case 'continue':
         connection.sendControl(Sasl2Continue.toWire({
           tasks: { tasks: [reply.task] }, ...(reply.data && { additionalData: reply.data }),
         }))
-        return
+        return undefined
       case 'salt':
         connection.sendControl(Sasl2TaskData.toWire({
           content: [ScramUpgradeSalt.encode({ salt: reply.salt, iterations: reply.iterations })],
         }))
-        return
+        return undefined
       case 'failure':
         this.#fail(connection, negotiation, reply)
-        return
+        return undefined
       case 'granted':
         negotiation.account = reply.account
         negotiation.isAnonymous = reply.isAnonymous
-        holdUntil(this.#hub, connection, this.#fulfil(connection, negotiation, reply), (outcome) => {
-          this.#succeed(connection, negotiation, reply, outcome)
-        })
+        return this.#finish(connection, negotiation, reply)
     }
+  }
+
+  async #finish(connection: Connection, negotiation: Negotiation, granted: Sasl2Granted): Promise<void> {
+    const outcome = await this.#fulfil(connection, negotiation, granted)
+    if (connection.isOpen) this.#succeed(connection, negotiation, granted, outcome)
   }
 
   #fail(connection: Connection, negotiation: Negotiation, failure: SaslFailed): void {

@@ -39,6 +39,22 @@ test('what the core needs to know of a login goes with the binding', async () =>
   client.destroy()
 })
 
+test('stanzas that were sent ahead wait until the resource is bound (XEP-0509)', async () => {
+  for (const kind of ['finish-login', 'bind'] as const) {
+    const answer = rig.core.answers.get(kind)
+    rig.core.answers.set(kind, async (message) => {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      return answer?.(message)
+    })
+  }
+  const client = await opened()
+  client.send(`${plain(AGENT + BIND)}<message to='romeo@${HOST}'><body>good night</body></message>`)
+  assert.match(await client.read(FEATURES), /<bound /)
+  const [stanza] = await rig.core.waitFor('client-stanza')
+  assert.equal(stanza?.conn, 1)
+  client.destroy()
+})
+
 test('it is not offered where anybody can read along (XEP-0388 §5), and refused there', async () => {
   const open = await startRig(configOf(['client'], { isTlsRequired: false }))
   const client = await dial(open.port('client'))

@@ -6,16 +6,20 @@ import type { Connection } from './connection.ts'
 import type { Hub } from './hub.ts'
 import { HOLD_BUSY, HOLD_MOVE } from './stages.ts'
 
-/** Holds the connection until `promise` settles, then goes on if the stream still is open. */
-export function holdUntil<T>(hub: Hub, connection: Connection, promise: Promise<T>, next: (value: T) => void): void {
+/** What follows an answer; a promise when it takes another one. */
+type Next<T> = (value: T) => Promise<void> | void
+
+/** Holds the connection until `promise` settles, then goes on if the stream still is open, and holds it until that is done too. */
+export function holdUntil<T>(hub: Hub, connection: Connection, promise: Promise<T>, next: Next<T>): void {
   connection.hold(HOLD_BUSY)
   void goOn(hub, connection, promise, next)
 }
 
-async function goOn<T>(hub: Hub, connection: Connection, promise: Promise<T>, next: (value: T) => void): Promise<void> {
+async function goOn<T>(hub: Hub, connection: Connection, promise: Promise<T>, next: Next<T>): Promise<void> {
   try {
     const value = await promise
-    if (connection.isOpen) next(value)
+    const further = connection.isOpen ? next(value) : undefined
+    if (further !== undefined) await further
   } catch (error) {
     hub.ports.log.warn('negotiation-failed', { conn: connection.id, error })
     // XmlError: what the core answered cannot be written; anything else: the core did not answer.
