@@ -218,8 +218,10 @@ for (const scenario of SCENARIOS) {
     'variant', `${scenario.unit}s/s`, 'min..max', 'ratio', 'CPU µs', 'CPU µs free', 'ratio by CPU', 'CPU % of each process',
   ], rows)}`)
 }
-writeResult('workers.txt', `Workers: throughput and CPU${options.tls ? ' over TLS' : ''} with each process limited to ${CORES} of a core, and CPU without limits.
-${machineLine()}. Medians of ${options.times} runs; node tools/run.mjs bench/workers/run.ts KIT --cores ${CORES} --variants ${options.variants}${options.tls ? ' --tls' : ''}
+const over = options.tls ? ' over TLS' : ''
+const command = `node tools/run.mjs bench/workers/run.ts KIT --cores ${CORES} --variants ${options.variants}${options.tls ? ' --tls' : ''}`
+writeResult('workers.txt', `Workers: throughput and CPU${over} with each process limited to ${CORES} of a core, and CPU without limits.
+${machineLine()}. Medians of ${options.times} runs; ${command}
 
 ${parts.join('\n\n')}
 `, options.out)

@@ -7,7 +7,7 @@ import { CodecError, SmFailed, SmResume } from '@rollcall/protocol'
 import { NS_CLIENT, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import { saslSession } from '@rollcall/stream'
-import type { SaslReply } from '@rollcall/stream'
+import type { Sasl2Granted, SaslReply } from '@rollcall/stream'
 import { escapeAttribute, escapeText } from '@rollcall/xml'
 import type { Frame } from '@rollcall/xml'
 import type { BindReply, ResumeReply } from '../protocol/messages.ts'
@@ -35,6 +35,11 @@ export class ClientLogin {
     this.#hub = hub
     this.#stanzas = stanzas
     this.#sasl2 = new Sasl2Login(hub)
+  }
+
+  /** A login with SASL2 that was granted elsewhere; the connection is held until that is done. */
+  finishSasl2(connection: Connection, negotiation: Negotiation, granted: Sasl2Granted): Promise<void> {
+    return this.#sasl2.finish(connection, negotiation, granted)
   }
 
   /** Takes an element of a client that has no session yet. */

@@ -7,7 +7,7 @@
  */
 import type { Jid } from '@rollcall/jid'
 import { NS_CLIENT } from '@rollcall/stanza'
-import type { TokenContext } from '@rollcall/stream'
+import type { Sasl2Granted, TokenContext } from '@rollcall/stream'
 import type { Frame, StreamHeader } from '@rollcall/xml'
 import type { HostInfo } from '../protocol/messages.ts'
 import { isLoopback } from './address-guard.ts'
@@ -44,6 +44,11 @@ export class ClientStream implements StreamService {
 
   outputBytesMax(): number {
     return this.#hub.config.limits.outputBytesMax
+  }
+
+  /** See `ClientLogin`. */
+  finishSasl2(connection: Connection, negotiation: Negotiation, granted: Sasl2Granted): Promise<void> {
+    return this.#login.finishSasl2(connection, negotiation, granted)
   }
 
   // ------------------------------------------------------------------------------------ header

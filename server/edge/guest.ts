@@ -1,6 +1,9 @@
 /** A client whose socket goes from one member to another: what both sides agree on (`hand-on.ts`, `take-in.ts`). */
 import type { MemberId } from '@rollcall/ports'
+import type { LoginMethod } from '@rollcall/stream'
+import type { StreamContext } from '@rollcall/xml'
 import type { PassedSocket } from '../runtime/index.ts'
+import type { WishesWire } from './sasl2-wishes.ts'
 import type { RecordState } from './tls-records/record-layer.ts'
 
 /** What is known of it. Plain data, and secret where there is TLS: it goes from one process to the other and nowhere else. */
@@ -13,6 +16,17 @@ export interface Guest {
   readonly rest: Uint8Array
   /** Where its TLS goes on; left out where there is none. */
   readonly tls?: RecordState
+  /** Left out where its stream begins anew. */
+  readonly login?: GuestLogin
+}
+
+/** A login with SASL2 that has been granted: its stream goes on, and what was asked for beside is still to be done. */
+export interface GuestLogin {
+  readonly stream: StreamContext
+  readonly lang: string
+  readonly method: LoginMethod
+  readonly data?: Uint8Array
+  readonly wishes?: WishesWire
 }
 
 /** Brings clients' sockets to other members. */
@@ -27,6 +41,8 @@ export interface Departed {
   readonly socket: PassedSocket
   readonly rest: Uint8Array
   readonly tls?: RecordState
+  /** Of a stream that does not begin anew. */
+  readonly stream?: StreamContext
 }
 
 /** A connection that may leave this process. */

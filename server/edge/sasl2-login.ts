@@ -22,6 +22,7 @@ import type { LoginFinished } from '../protocol/login-messages.ts'
 import type { BindReply, ResumeReply } from '../protocol/messages.ts'
 import type { Connection } from './connection.ts'
 import { boundFeatures, sessionFeatures } from './features.ts'
+import { handOn } from './hand-on.ts'
 import type { Hub } from './hub.ts'
 import type { Negotiation } from './negotiation.ts'
 import { maySasl2 } from './sasl2-features.ts'
@@ -149,11 +150,12 @@ export class Sasl2Login {
       case 'granted':
         negotiation.account = reply.account
         negotiation.isAnonymous = reply.isAnonymous
-        return this.#finish(connection, negotiation, reply)
+        return handOn(this.#hub, connection, reply) ? undefined : this.finish(connection, negotiation, reply)
     }
   }
 
-  async #finish(connection: Connection, negotiation: Negotiation, granted: Sasl2Granted): Promise<void> {
+  /** Does what was asked for inline, and answers with all of it. */
+  async finish(connection: Connection, negotiation: Negotiation, granted: Sasl2Granted): Promise<void> {
     const outcome = await this.#fulfil(connection, negotiation, granted)
     if (connection.isOpen) this.#succeed(connection, negotiation, granted, outcome)
   }

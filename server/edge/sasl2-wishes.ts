@@ -3,6 +3,8 @@ import { Bind2Request, Fast, FastRequestToken, SmResume } from '@rollcall/protoc
 import type { Sasl2Authenticate } from '@rollcall/protocol'
 import { decodeBase64 } from '@rollcall/stream'
 import type { FastLogin, Sasl2Request } from '@rollcall/stream'
+import { NS_CLIENT } from '@rollcall/stanza'
+import { parseElement } from '@rollcall/xml'
 import type { XmlElement } from '@rollcall/xml'
 import type { LoginAgent } from '../protocol/login-messages.ts'
 
@@ -16,6 +18,19 @@ export interface InlineWishes {
   readonly bind: Bind2Request | undefined
   /** The mechanism that a token is asked for. */
   readonly tokenMechanism: string | undefined
+}
+
+/** The same as plain data. */
+export interface WishesWire extends Omit<InlineWishes, 'bind'> {
+  readonly bind: string | undefined
+}
+
+export function wishesToWire({ bind, ...others }: InlineWishes): WishesWire {
+  return { ...others, bind: bind && Bind2Request.toWire(bind) }
+}
+
+export function wishesFromWire({ bind, ...others }: WishesWire): InlineWishes {
+  return { ...others, bind: bind === undefined ? undefined : Bind2Request.decode(parseElement(bind, NS_CLIENT)) }
 }
 
 /** The attempt itself. */

@@ -1,17 +1,20 @@
 /** The other end of `hand-on.ts`: a socket that comes from another member, with a client that has authenticated there. */
 import type { Socket } from 'node:net'
 import { parseJid } from '@rollcall/jid'
+import type { Jid } from '@rollcall/jid'
+import type { Sasl2Granted } from '@rollcall/stream'
 import type { HostInfo } from '../protocol/messages.ts'
 import { plainAddress } from './address-guard.ts'
-import type { StreamService } from './connection.ts'
-import type { Guest } from './guest.ts'
+import type { ClientStream } from './client-stream.ts'
+import type { Guest, GuestLogin } from './guest.ts'
 import type { Hub } from './hub.ts'
+import { wishesFromWire } from './sasl2-wishes.ts'
 import { holdUntil } from './stream-steps.ts'
 import { TcpConnection } from './tcp-connection.ts'
 import { RecordLayer } from './tls-records/record-layer.ts'
 
 /** Goes on with the client's stream, or closes the socket when there is no room for it. */
-export function takeIn(hub: Hub, service: StreamService, { account, host, isAnonymous, rest, tls }: Guest, socket: Socket): void {
+export function takeIn(hub: Hub, service: ClientStream, guest: Guest, socket: Socket): void {
   const address = plainAddress(socket.remoteAddress)
   const isWelcome = !hub.isFull && hub.guard.join(address, hub.ports.clock.monotonic())
   hub.metrics.accepted(isWelcome ? 'handed-on' : hub.isFull ? 'full' : 'address-limit')
@@ -21,20 +24,39 @@ export function takeIn(hub: Hub, service: StreamService, { account, host, isAnon
   }
   const connection = new TcpConnection(hub, service, address, socket, undefined)
   hub.add(connection)
-  // White space of the stream that is over may still come.
-  connection.restart()
+  const { login, rest, tls } = guest
+  if (login === undefined) {
+    // White space of the stream that is over may still come.
+    connection.restart()
+  } else {
+    connection.continueStream(login.stream)
+    connection.lang = login.lang
+  }
+  goOn(hub, service, connection, guest)
+  connection.start(tls && RecordLayer.from(tls))
+  if (rest.length > 0) connection.onPlaintext(rest)
+}
+
+function goOn(hub: Hub, service: ClientStream, connection: TcpConnection, { account, host, isAnonymous, login }: Guest): void {
   const { negotiation } = connection
   if (negotiation === undefined) return
   connection.host = parseJid(host)
   negotiation.account = parseJid(account)
   negotiation.isAnonymous = isAnonymous
-  const known = (info: HostInfo | undefined) => {
+  const granted = login && grantedOf(login, negotiation.account, isAnonymous)
+  negotiation.wishes = login?.wishes && wishesFromWire(login.wishes)
+  const known = (info: HostInfo | undefined): Promise<void> | undefined => {
     negotiation.hostInfo = info
     if (info === undefined) connection.fail({ condition: 'host-unknown' })
+    else if (granted !== undefined) return service.finishSasl2(connection, negotiation, granted)
+    return undefined
   }
   const info = hub.hostInfo(connection.host)
-  if (info instanceof Promise) holdUntil(hub, connection, info, known)
-  else known(info)
-  connection.start(tls && RecordLayer.from(tls))
-  if (rest.length > 0) connection.onPlaintext(rest)
+  if (info instanceof Promise || granted !== undefined) holdUntil(hub, connection, Promise.resolve(info), known)
+  else void known(info)
+}
+
+/** A copy of what comes with bytes that are overwritten. */
+function grantedOf({ data, method }: GuestLogin, account: Jid, isAnonymous: boolean): Sasl2Granted {
+  return { kind: 'granted', account, isAnonymous, method, ...(data && { data: data.slice() }) }
 }

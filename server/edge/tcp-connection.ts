@@ -9,7 +9,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { flatCopy } from '@rollcall/ports'
 import { StreamFramer } from '@rollcall/xml'
-import type { Frame, FrameSink, StreamHeader, XmlLimits } from '@rollcall/xml'
+import type { Frame, FrameSink, StreamContext, StreamHeader, XmlLimits } from '@rollcall/xml'
 import type { Secured, Upgradable } from './capabilities.ts'
 import { takeHandle } from '../runtime/index.ts'
 import { readAsStream, readDirectly } from '../runtime/direct-read.ts'
@@ -179,9 +179,17 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     this.#disown(socket)
     // Of the memory that the bytes came in a process would get all.
     const rest = this.#framer.takeRest().slice()
+    const stream = this.#framer.streamContext
     const tls = records?.giveAway()
     this.lost()
-    return { socket: passed, rest, ...(tls === undefined ? {} : { tls }) }
+    return { socket: passed, rest, ...(stream && { stream }), ...(tls && { tls }) }
+  }
+
+  /** Goes on with a stream whose headers were exchanged elsewhere. */
+  continueStream(context: StreamContext): void {
+    this.#framer.continueStream(context)
+    this.isHeaderSent = true
+    this.stage = 'negotiating'
   }
 
   // ------------------------------------------------------------------------------------ input

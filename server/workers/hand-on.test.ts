@@ -1,5 +1,6 @@
 /** Clients go on at the member that owns their account (ADR 0012), with their TLS when it is in our own record layer (ADR 0014). */
 import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -91,19 +92,6 @@ describe('a client without TLS', () => {
     const again = await dial(town.member('worker-1').port)
     await logIn(again, name)
     again.destroy()
-  })
-
-  it('stays where it was accepted while there is no way to the owner', async () => {
-    const name = town.nameOn('worker-2', 'nurse')
-    await town.createAccount(name)
-    const { passage } = town.member('worker-1')
-    passage?.forget('worker-2')
-    const before = handedOn(town)
-    const client = await town.connect('worker-1', name)
-    client.send(PING)
-    await client.read(PONG)
-    assert.equal(handedOn(town), before)
-    client.destroy()
   })
 })
 
@@ -201,8 +189,104 @@ describe('a client with TLS', () => {
   })
 })
 
+describe('a client that logs in with SASL2', () => {
+  const AGENT = "<user-agent id='3c0b6d4e-6a5e-4cf0-9a55-0d0a1f0f7a11'><software>Lute</software></user-agent>"
+  const BIND2 = "<bind xmlns='urn:xmpp:bind:0'><tag>Lute</tag><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>"
+  /** No prefix that we would choose, and one more that elements after the login may use. */
+  const ODD_OPEN = `<s:stream to='${HOST}' xmlns:s='http://etherx.jabber.org/streams' xmlns:p='urn:xmpp:ping'`
+    + " xmlns='jabber:client' version='1.0' xml:lang='it'>"
+  const ODD_PING = "<iq type='get' id='p1'><p:ping/></iq>"
+  const authenticate = (mechanism: string, initial: string | Uint8Array, inline: string) =>
+    `<authenticate xmlns='urn:xmpp:sasl:2' mechanism='${mechanism}'><initial-response>${Buffer.from(initial as string).toString('base64')}</initial-response>`
+    + `${inline}</authenticate>`
+  const plain = (name: string, inline: string) => authenticate('PLAIN', `\0${name}\0balcony`, inline)
+
+  it('goes before its inline wishes are met, and its stream goes on there: without TLS, and wherever the bytes were cut', async () => {
+    const name = town.nameOn('worker-2', 'friar')
+    await town.createAccount(name)
+    const all = `${plain(name, AGENT + BIND2)}\n${ODD_PING}`
+    for (const cut of [0, all.length - ODD_PING.length, all.length - 7, all.length]) {
+      const before = handedOn(town)
+      const client = await dial(town.member('worker-1').port)
+      client.send(ODD_OPEN)
+      await client.read(FEATURES)
+      client.send(all.slice(0, cut))
+      await pause()
+      client.send(all.slice(cut))
+      const own = /<authorization-identifier>([^<]+)<\/.*<bound /.exec(await client.read(FEATURES))?.[1] ?? ''
+      assert.ok(own.startsWith(`${name}@${HOST}/Lute`), own)
+      await client.read(PONG)
+      assert.equal(handedOn(town), before + 1)
+      client.send(`<message to='${own}' type='chat'><body>buona notte</body></message>`)
+      assert.match(await client.read(/<message .*<\/message>/), /xml:lang='it'/)
+      client.send('</s:stream>')
+      await client.read(/<\/stream:stream>/)
+    }
+  })
+
+  it('binds, gets a token, and comes back by it to resume its session, over TLS', async () => {
+    const name = tlsTown.nameOn('worker-2', 'friar')
+    await tlsTown.createAccount(name)
+    const { port } = tlsTown.member('worker-1')
+    const before = handedOn(tlsTown)
+    const client = await dialTls(port)
+    client.send(OPEN)
+    await client.read(FEATURES)
+    client.send(`${plain(name, `${AGENT}<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/>${BIND2}`)}${PING}`)
+    const success = await client.read(FEATURES)
+    await client.read(PONG)
+    assert.deepEqual([handedOn(tlsTown), compact('worker-1'), compact('worker-2')], [before + 1, 0, 1])
+    const token = / token='([^']+)'/.exec(success)?.[1] ?? ''
+    const session = /<enabled [^>]* id='([^']+)'/.exec(success)?.[1] ?? ''
+    client.socket.destroy()
+    const again = await dialTls(port)
+    again.send(OPEN)
+    await again.read(FEATURES)
+    const proof = createHmac('sha256', token).update('Initiator').digest()
+    const resume = `<resume xmlns='urn:xmpp:sm:3' previd='${session}' h='1'/>`
+    again.send(authenticate('HT-SHA-256-NONE', Buffer.concat([Buffer.from(`${name}\0`), proof]), `${AGENT}<fast xmlns='urn:xmpp:fast:0'/>${resume}`))
+    const resumed = await again.read(/<\/success>/)
+    // The proof of the server's, which was made where the client logged in.
+    const data = createHmac('sha256', token).update('Responder').digest('base64')
+    assert.ok(resumed.includes(`<additional-data>${data}</additional-data>`), resumed)
+    assert.match(resumed, /<resumed [^>]*previd=/)
+    assert.equal(handedOn(tlsTown), before + 2)
+    again.send(PING)
+    await again.read(PONG)
+    again.destroy()
+    await until(() => compact('worker-2') === 0, 'nobody is left')
+  })
+
+  it('may ask for nothing inline, and binds afterwards', async () => {
+    const name = town.nameOn('worker-2', 'friar')
+    const before = handedOn(town)
+    const client = await dial(town.member('worker-1').port)
+    client.send(OPEN)
+    await client.read(FEATURES)
+    client.send(plain(name, '') + BIND + PING)
+    assert.match(await client.read(FEATURES), new RegExp(`<authorization-identifier>${name}@${HOST}</`))
+    await client.read(/<iq type='result' id='b1'>/)
+    await client.read(PONG)
+    assert.equal(handedOn(town), before + 1)
+    client.destroy()
+  })
+})
+
 it('the folder of the ways between members is for their user alone', async () => {
   assert.equal((await stat(tlsTown.passages)).mode & 0o777, 0o700)
+})
+
+it('a client stays where it was accepted while there is no way to the owner', async () => {
+  const name = town.nameOn('worker-2', 'nurse')
+  await town.createAccount(name)
+  const { passage } = town.member('worker-1')
+  passage?.forget('worker-2')
+  const before = handedOn(town)
+  const client = await town.connect('worker-1', name)
+  client.send(PING)
+  await client.read(PONG)
+  assert.equal(handedOn(town), before)
+  client.destroy()
 })
 
 /** Between a client and the server, where bytes can be cut. */

@@ -39,6 +39,24 @@ test('the header is decoded, whatever its prefix (RFC 6120 §4.7, §4.8)', () =>
   assert.deepEqual(record([encodeUtf8('<s/>')]).events.map((event) => event.split(' ')[0]), ['open', 'close'])
 })
 
+test('another framer goes on with a stream in the middle of an element, and knows its close tag', () => {
+  const odd = "<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns:v='urn:verona' xmlns='jabber:client'>"
+  const first = new StreamFramer(defaultLimits)
+  assert.equal(first.streamContext, undefined)
+  const names: string[] = []
+  const sink = sinkOf({ element: (frame) => void names.push(`${frame.name} ${frame.ns} ${frame.childNs(0)}`), streamClose: () => void names.push('close') })
+  first.push(encodeUtf8(`${odd}<message><v:balcony/></message><pres`), sink)
+  const { streamContext } = first
+  assert.ok(streamContext)
+  const second = new StreamFramer(defaultLimits)
+  second.continueStream(structuredClone(streamContext))
+  // Both are the one that streams with such a header share.
+  assert.equal(second.streamContext, streamContext)
+  second.push(first.takeRest(), sink)
+  second.push(encodeUtf8('ence><v:orchard/></presence></s:stream>'), sink)
+  assert.deepEqual(names, ['message jabber:client urn:verona', 'presence jabber:client urn:verona', 'close'])
+})
+
 test('what stands where a header is due decides the error', () => {
   assert.equal(conditionOf('GET / HTTP/1.1\r\n\r\n'), 'not-well-formed')
   assert.equal(conditionOf('<!DOCTYPE a>'), 'restricted-xml')

@@ -14,7 +14,7 @@ import { isUtf8 } from '#bytes'
 import { CLASS, GT, isXmlChar, LT, SLASH, SPACE } from './chars.ts'
 import { XmlError } from './errors.ts'
 import { type Frame, FrameView } from './frame.ts'
-import { contextOf, decodeHeader, type StreamContext, type StreamHeader } from './header.ts'
+import { contextOf, decodeHeader, sharedContext, type StreamContext, type StreamHeader } from './header.ts'
 import { checkLimits, type XmlLimits } from './limits.ts'
 import { NO_PREFIXES, type ScanContext } from './namespaces.ts'
 import { readByteOrderMark, readDeclaration, skipSpace } from './prolog.ts'
@@ -95,6 +95,17 @@ export class StreamFramer {
     this.context = undefined
     this.partial = undefined
     this.isStale = this.tail !== undefined
+  }
+
+  /** What the header declared, once it was read: with it and the rest of the bytes another framer can go on. */
+  get streamContext(): StreamContext | undefined {
+    return this.context
+  }
+
+  /** Goes on with a stream whose header another framer has read; for a framer that has been given nothing yet. */
+  continueStream(context: StreamContext): void {
+    this.phase = 'stream'
+    this.context = sharedContext(context)
   }
 
   /** Stops calling the sink: bytes are kept, at most `elementBytesMax` and one chunk, until `resume`. */

@@ -19,7 +19,7 @@ export interface StreamHeader {
   readonly prefixes: ReadonlyMap<string, string>
 }
 
-/** What a stream remembers of its header. */
+/** What a stream remembers of its header. Plain data. */
 export interface StreamContext extends ScanContext {
   /** The header's qualified name as received, which the close tag must repeat. */
   readonly qname: string
@@ -48,14 +48,18 @@ export function decodeHeader(frame: FrameView): StreamHeader {
 
 /** The shared context of all streams with this header's names and declarations. */
 export function contextOf(header: StreamHeader, bytes: Uint8Array, nameStart: number, nameEnd: number): StreamContext {
-  const qname = latin1(bytes, nameStart, nameEnd)
+  return sharedContext({ qname: latin1(bytes, nameStart, nameEnd), defaultNs: header.defaultNs, prefixes: header.prefixes })
+}
+
+/** The same context as others have, where there is one. */
+export function sharedContext({ defaultNs, prefixes: declared, qname }: StreamContext): StreamContext {
   // No XML has a NUL, so different headers have different keys.
-  let key = `${qname}\0${header.defaultNs}`
-  for (const [prefix, ns] of header.prefixes) key += `\0${prefix}\0${ns}`
+  let key = `${qname}\0${defaultNs}`
+  for (const [prefix, ns] of declared) key += `\0${prefix}\0${ns}`
   const known = contexts.get(key)
   if (known !== undefined) return known
-  const prefixes = header.prefixes.size === 0 ? NO_PREFIXES : header.prefixes
-  const context: StreamContext = { qname, defaultNs: header.defaultNs, prefixes }
+  const prefixes = declared.size === 0 ? NO_PREFIXES : declared
+  const context: StreamContext = { qname, defaultNs, prefixes }
   if (key.length > KEY_LENGTH_MAX) return context
   const [oldest] = contexts.keys()
   if (oldest !== undefined && contexts.size >= CONTEXTS_MAX) contexts.delete(oldest)
