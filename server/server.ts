@@ -69,7 +69,7 @@ export interface Server {
 /** Messages to edges; everything else on the bus is for the core. */
 const edgeMessages: ReadonlySet<string> = new Set<CoreToEdge['kind'] | 'address-failed'>([
   'address-failed',
-  'deliver', 'deliver-presence', 'deliver-broadcast', 'close-stream', 'host-info-changed', 'session-state',
+  'deliver', 'deliver-presence', 'deliver-echo', 'deliver-broadcast', 'close-stream', 'host-info-changed', 'session-state',
 ])
 
 /** Builds the member and sets up its modules; nothing listens before `start`. */

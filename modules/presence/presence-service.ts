@@ -182,7 +182,7 @@ export class PresenceService {
       return true
     }
     this.#tell(session, before, stanza)
-    this.#toOwn(account, stanza)
+    this.#toOwn(account, stanza, before === undefined ? undefined : session)
     if (before === undefined) this.#greet(session, stanza)
     else if (priority !== priorityBefore) this.#ports.changedPriority(session, priorityBefore)
     return true
@@ -227,20 +227,26 @@ export class PresenceService {
 
   /** Everybody who may see the account now (§4.2.2, §4.4.2, §4.5.2). */
   audience(account: Account): readonly Jid[] {
-    const watchers: Jid[] = []
-    for (const contact of this.#ports.roster.watchers(account)) {
-      if (this.#vetoes.length === 0 || !this.#isHidden(account, contact)) watchers.push(contact)
+    const watchers = this.#ports.roster.watchers(account)
+    if (this.#vetoes.length === 0) return watchers
+    // Nearly always nobody is hidden from, and the list can be used as it is.
+    for (const contact of watchers) {
+      if (this.#isHidden(account, contact)) return watchers.filter((other) => !this.#isHidden(account, other))
     }
     return watchers
   }
 
-  /** To the account's own available resources: everybody sees their own presence (§4.2.2). */
-  #toOwn(account: Account, stanza: Stanza): void {
+  /**
+   * To the account's own available resources: everybody sees their own presence (§4.2.2). `knower` is a session that waits for nothing
+   * that it knows.
+   */
+  #toOwn(account: Account, stanza: Stanza, knower?: Session): void {
     const wire = headOf(stanza) + account.jid.wire + tailOf(stanza)
     let count = 0
     for (const session of account.sessions.values()) {
       if (session.presence === undefined) continue
-      session.sendPresence(wire, stanza.from as Jid)
+      if (session === knower) session.sendEcho(wire)
+      else session.sendPresence(wire, stanza.from as Jid)
       count++
     }
     this.#ports.deliveries.add(count)

@@ -155,6 +155,22 @@ describe('AccountRoster', () => {
     assert.equal(roster.items.length, 0)
   })
 
+  it('keeps the list of watchers while it is true', () => {
+    const { roster } = fromRows(new Map(rosterRows(contacts, Date.UTC(2026, 0, 1))))
+    const [first, second] = [...roster.items]
+    if (first === undefined || second === undefined) throw new Error('No items')
+    const all = roster.watchers
+    const texts = () => roster.watchers.map((jid) => jid.toString()).sort()
+    assert.equal(roster.watchers, all)
+    roster.update(first, (item) => { item.state = subscriptionState.to })
+    assert.deepEqual(texts(), contacts.map((jid) => jid.toString()).filter((text) => text !== first.jid.toString()).sort())
+    roster.update(first, (item) => { item.state = subscriptionState.from })
+    roster.remove(second, roster.advance(0))
+    assert.deepEqual(texts(), contacts.map((jid) => jid.toString()).filter((text) => text !== second.jid.toString()).sort())
+    assert.equal(all.length, contacts.length)
+    assert.equal(roster.watcherCount, roster.watchers.length)
+  })
+
   it('uses no version twice, whatever the clock does', () => {
     const roster = new AccountRoster()
     const versions = [Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1), Date.UTC(2025, 0, 1), 0, Date.UTC(2026, 0, 2)].map((ms) => roster.advance(ms))

@@ -32,6 +32,8 @@ export class AccountRoster {
   #removedVersion = 0
   #listedCount = 0
   #watcherCount = 0
+  /** Kept while nothing changes: every change of presence goes along it, and the items lie anywhere in memory. */
+  #watchers: readonly Jid[] | undefined = undefined
   #pendingOutCount = 0
   /** Wire strings of waiting requests (what follows the addresses) by contact; made on first use. */
   #requests: Map<RosterItem, string> | undefined = undefined
@@ -59,6 +61,11 @@ export class AccountRoster {
   /** Contacts that may see the account's presence. */
   get watcherCount(): number {
     return this.#watcherCount
+  }
+
+  /** They themselves; the list never changes. */
+  get watchers(): readonly Jid[] {
+    return (this.#watchers ??= this.#items.filter((item) => item.isFrom).map((item) => item.jid))
   }
 
   /** Whether anybody waits for an answer, the user or a contact. */
@@ -142,7 +149,10 @@ export class AccountRoster {
 
   #count(item: RosterItem, sign: 1 | -1): void {
     if (item.isListed) this.#listedCount += sign
-    if (item.isFrom) this.#watcherCount += sign
+    if (item.isFrom) {
+      this.#watcherCount += sign
+      this.#watchers = undefined
+    }
     if (item.isPendingIn) this.#pendingInCount += sign
     if (item.isPendingOut) this.#pendingOutCount += sign
   }
@@ -172,7 +182,6 @@ export class AccountRoster {
 
 /**
  * The addresses of the items that pass, as an iterable that allocates nothing per contact: its iterator is its own result.
- * Every presence change walks one.
  */
 export class ContactWalk implements Iterable<Jid> {
   readonly #items: readonly RosterItem[]

@@ -38,8 +38,8 @@ export interface Roster {
   item(account: Account, contact: Jid): RosterEntry | undefined
   /** Contacts in the roster, in no particular order. */
   items(account: Account): Iterable<RosterEntry>
-  /** Contacts that may see the account's presence (from, both). May be walked while the roster changes. */
-  watchers(account: Account): Iterable<Jid>
+  /** Contacts that may see the account's presence (from, both): a list that never changes. */
+  watchers(account: Account): readonly Jid[]
   /** How many they are. */
   watcherCount(account: Account): number
   /** Contacts whose presence the account may see (to, both). */

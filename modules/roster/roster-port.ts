@@ -17,7 +17,6 @@ export interface RosterPortParts {
   readonly store: MapStore<RosterRow>
 }
 
-const isWatcher = (item: RosterItem): boolean => item.isFrom
 const isWatched = (item: RosterItem): boolean => item.isTo
 
 export function rosterPort({ service, accounts, clock, store }: RosterPortParts): Roster {
@@ -31,7 +30,7 @@ export function rosterPort({ service, accounts, clock, store }: RosterPortParts)
     isContact: (account, contact) => service.rosterOf(account).find(contact)?.isListed === true,
     item: (account, contact) => service.rosterOf(account).find(contact),
     items: (account) => service.rosterOf(account).items.filter((item) => item.isListed),
-    watchers: (account) => new ContactWalk(service.rosterOf(account).items, isWatcher),
+    watchers: (account) => service.rosterOf(account).watchers,
     watcherCount: (account) => service.rosterOf(account).watcherCount,
     watched: (account) => new ContactWalk(service.rosterOf(account).items, isWatched),
     isWatcher: (account, contact) => service.rosterOf(account).find(contact)?.isFrom === true,

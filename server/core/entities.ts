@@ -136,9 +136,19 @@ export class LocalSession implements Session {
   }
 
   sendPresence(wire: string, from: Jid): void {
-    if (this.sieve !== undefined && !this.sieve.passesPresence(wire, from)) return
-    if (this.#held !== undefined && !this.#held.isEmpty) this.sendEntry(wire)
-    else this.#deliver(wire, 'deliver-presence')
+    if (this.#passesPresence(wire, from)) this.#deliver(wire, 'deliver-presence')
+  }
+
+  sendEcho(wire: string): void {
+    if (this.#passesPresence(wire, this.jid)) this.#deliver(wire, this.edge === this.#ports.bus.memberId ? 'deliver-echo' : 'deliver-presence')
+  }
+
+  /** False when it is none of the connection's business, or was kept back. */
+  #passesPresence(wire: string, from: Jid): boolean {
+    if (this.sieve !== undefined && !this.sieve.passesPresence(wire, from)) return false
+    if (this.#held === undefined || this.#held.isEmpty) return true
+    this.sendEntry(wire)
+    return false
   }
 
   /** As `send`, for what may have to be delivered elsewhere when the client never acknowledges it. */
@@ -183,7 +193,7 @@ export class LocalSession implements Session {
     return isKept ? new DeliveredStanza(stanza, wire, this.#ports.now(), [this]) : wire
   }
 
-  #deliver(entry: QueueEntry, kind: 'deliver' | 'deliver-presence' = 'deliver'): void {
+  #deliver(entry: QueueEntry, kind: 'deliver' | 'deliver-presence' | 'deliver-echo' = 'deliver'): void {
     if (this.isEnded) return
     const { management } = this
     if (management !== undefined) {

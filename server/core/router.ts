@@ -68,18 +68,28 @@ export class CoreRouter implements Router {
     return this.#ports.carrier?.route(stanza)
   }
 
-  broadcast(stanza: Stanza, targets: Iterable<Jid>): void {
-    const here: Jid[] = []
-    let elsewhere: Jid[] | undefined
-    const { carrier, hosts, placement } = this.#ports
-    for (const target of targets) {
-      if (!hosts.has(target.domainpart)) void this.route(stanza.addressed(stanza.from, target))
-      else if (target.localpart === '' || placement.isHere(target)) here.push(target)
-      else if (elsewhere === undefined) elsewhere = [target]
-      else elsewhere.push(target)
+  broadcast(stanza: Stanza, targets: readonly Jid[]): void {
+    let at = 0
+    while (at < targets.length && this.#isExpandedHere(targets[at] as Jid)) at++
+    // With one member and no other domains, which is usual, the list is used as it is.
+    if (at === targets.length) {
+      if (at > 0) this.expand(stanza, targets)
+      return
+    }
+    const here = targets.slice(0, at)
+    const elsewhere: Jid[] = []
+    for (; at < targets.length; at++) {
+      const target = targets[at] as Jid
+      if (this.#isExpandedHere(target)) here.push(target)
+      else if (this.#ports.hosts.has(target.domainpart)) elsewhere.push(target)
+      else void this.route(stanza.addressed(stanza.from, target))
     }
     if (here.length > 0) this.expand(stanza, here)
-    if (elsewhere !== undefined) carrier?.broadcast(stanza, elsewhere)
+    if (elsewhere.length > 0) this.#ports.carrier?.broadcast(stanza, elsewhere)
+  }
+
+  #isExpandedHere(target: Jid): boolean {
+    return this.#ports.hosts.has(target.domainpart) && (target.localpart === '' || this.#ports.placement.isHere(target))
   }
 
   answerProbes(to: Jid, answer: ProbeAnswer): void {

@@ -292,9 +292,20 @@ export abstract class Connection implements HubMember {
     else if (this.negotiation !== undefined) this.keepEarly(this.negotiation, wire)
   }
 
+  /** As `deliverPresence`, of what the client has sent itself. */
+  deliverEcho(wire: string): void {
+    if (this.stage === 'bound') this.sendEcho(wire)
+    else this.deliverPresence(wire)
+  }
+
   /** Writes presence. Transports that can wait with it do. */
   protected sendPresence(wire: string): void {
     this.sendStanza(wire)
+  }
+
+  /** Writes what the client has sent itself. Transports that can wait longer with it do. */
+  protected sendEcho(wire: string): void {
+    this.sendPresence(wire)
   }
 
   /** The peer does not read what it is sent. */

@@ -182,6 +182,9 @@ class RunningEdge implements Edge {
         connection?.deliverPresence(edgeMessage.wire)
         return
       }
+      case 'deliver-echo':
+        this.#hub.connections.get(edgeMessage.conn)?.deliverEcho(edgeMessage.wire)
+        return
       case 'session-state':
         this.#hub.connections.get(edgeMessage.conn)?.mirror(edgeMessage)
         return

@@ -70,6 +70,7 @@ export interface HubMember {
   release(reason: number): void
   deliver(wire: string): void
   deliverPresence(wire: string): void
+  deliverEcho(wire: string): void
   closeByCore(fault: StreamFault | undefined): void
   fail(fault: StreamFault): void
   destroy(): void
@@ -196,6 +197,12 @@ export class Hub {
   gather(connection: HubMember): void {
     if (!connection.isWeighed) this.#weigh(connection)
     this.gathering.add(connection)
+  }
+
+  /** As `gather`, for a connection that has nothing to be written but what its client has sent itself. */
+  gatherEcho(connection: HubMember): void {
+    if (!connection.isWeighed) this.#weigh(connection)
+    this.gathering.addEcho(connection)
   }
 
   #weigh(connection: HubMember): void {

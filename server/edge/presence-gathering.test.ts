@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { FakeClock, FakeLoad } from '@rollcall/testing'
 import type { Gatherer } from './presence-gathering.ts'
-import { gatherWindowMs, PresenceGathering, SLICE_MS } from './presence-gathering.ts'
+import { ECHO_MS, gatherWindowMs, PresenceGathering, SLICE_MS } from './presence-gathering.ts'
 
 class Connection implements Gatherer {
   isDirty = false
@@ -79,4 +79,33 @@ test('many writes are made in slices of a turn, each connection once, and others
   assert.ok(turns > 3)
   assert.ok([...connections, late].every(({ flushes, isGathering }) => flushes === 1 && !isGathering))
   assert.equal(gathering.size, 0)
+})
+
+test('a few echoes are written at the end of the turn', () => {
+  const clock = new FakeClock()
+  const gathering = new PresenceGathering(clock, new FakeLoad(), () => {})
+  const [one, other] = [new Connection(), new Connection()]
+  gathering.addEcho(one)
+  gathering.add(other)
+  gathering.addEcho(other)
+  clock.runSoon()
+  assert.deepEqual([one.flushes, other.flushes, gathering.size, clock.pendingCount], [1, 1, 0, 0])
+})
+
+test('where many change at a time, echoes wait for what comes next, and not for long', () => {
+  const clock = new FakeClock()
+  const gathering = new PresenceGathering(clock, new FakeLoad(), () => {})
+  const connections = Array.from({ length: 20 }, () => new Connection())
+  for (const connection of connections) gathering.addEcho(connection)
+  gathering.add(connections[0] as Connection)
+  clock.runSoon()
+  assert.deepEqual(connections.map(({ flushes }) => flushes), [1, ...new Array(19).fill(0)])
+  const late = new Connection()
+  gathering.addEcho(late)
+  clock.advance(ECHO_MS)
+  clock.runSoon()
+  assert.equal(connections.every(({ flushes, isGathering }) => flushes >= 1 && !isGathering), true)
+  clock.advance(ECHO_MS)
+  clock.runSoon()
+  assert.deepEqual([late.flushes, gathering.size, clock.pendingCount], [1, 0, 0])
 })

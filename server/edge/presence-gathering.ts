@@ -6,6 +6,9 @@
  * connection meanwhile takes it along, in order: it already stands in the output. Writes are made in slices of a turn, and
  * before each slice everything else that is to be written: so after a broadcast to very many the messages that come in pass
  * between the slices. On an idle member nothing waits longer than to the end of its turn.
+ *
+ * The echo of a client's own presence tells it nothing, and is one write in eleven where people have ten contacts. While many
+ * change at a time it waits for whatever its client gets next, for some ms, and mostly needs no write of its own.
  */
 import type { Clock, Load } from '@rollcall/ports'
 
@@ -17,6 +20,9 @@ const WRITES_PER_LOOK = 16
 const LAG_FROM_MS = 15
 const LAG_TO_MS = 60
 const LAGGING_MS = 60
+/** Echoes of one turn from which on they wait, and for how long at least and half of for how long at most, in ms. */
+const ECHOES_MANY = 8
+export const ECHO_MS = 15
 
 /** What is gathered for. */
 export interface Gatherer {
@@ -39,6 +45,10 @@ export class PresenceGathering {
   #leaving: Gatherer[] = []
   #at = 0
   #isScheduled = false
+  /** Connections with an echo, the older ones and those since the timer was set; what went with something else is here too. */
+  #oldEchoes: Gatherer[] = []
+  #echoes: Gatherer[] = []
+  #isEchoTimerSet = false
 
   /** `writeOthers` writes what is not presence. */
   constructor(clock: Clock, load: Load, writeOthers: () => void) {
@@ -59,6 +69,12 @@ export class PresenceGathering {
     if (!this.#isScheduled) this.#schedule()
   }
 
+  /** As `add`, of a connection that has nothing else to be written. */
+  addEcho(connection: Gatherer): void {
+    this.#echoes.push(connection)
+    if (!this.#isScheduled && !this.#isEchoTimerSet) this.#schedule()
+  }
+
   #schedule(): void {
     this.#isScheduled = true
     const windowMs = gatherWindowMs(this.#load)
@@ -68,6 +84,7 @@ export class PresenceGathering {
 
   readonly #flush = (): void => {
     this.#writeOthers()
+    if (!this.#isEchoTimerSet) this.#settleEchoes()
     if (this.#leaving.length === 0) {
       const emptied = this.#leaving
       this.#leaving = this.#waiting
@@ -87,5 +104,23 @@ export class PresenceGathering {
     this.#at = 0
     this.#isScheduled = false
     if (this.#waiting.length > 0) this.#schedule()
+  }
+
+  /** A few are written now; many wait until the timer has run twice. */
+  readonly #settleEchoes = (): void => {
+    this.#isEchoTimerSet = false
+    const old = this.#oldEchoes
+    this.#oldEchoes = []
+    this.#writeEchoes(old)
+    if (this.#echoes.length >= ECHOES_MANY) {
+      this.#isEchoTimerSet = true
+      this.#clock.after(ECHO_MS, this.#settleEchoes)
+      this.#oldEchoes = this.#echoes
+    } else this.#writeEchoes(this.#echoes)
+    this.#echoes = []
+  }
+
+  #writeEchoes(connections: readonly Gatherer[]): void {
+    for (const connection of connections) if (!connection.isDirty && !connection.isGathering) this.add(connection)
   }
 }

@@ -324,6 +324,13 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     if (this.out.length > this.service.outputBytesMax()) this.overflow()
   }
 
+  protected override sendEcho(wire: string): void {
+    // What stands there already is to be written, and takes it along.
+    if (this.out === '') this.hub.gatherEcho(this)
+    this.out += wire
+    if (this.out.length > this.service.outputBytesMax()) this.overflow()
+  }
+
   override flush(): void {
     const { out } = this
     if (out === '' || this.#isUpgrading) return

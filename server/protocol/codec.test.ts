@@ -91,6 +91,7 @@ const samples: Samples = {
   },
   deliver: { conn, wire },
   'deliver-presence': { conn, wire },
+  'deliver-echo': { conn, wire },
   'deliver-broadcast': { head: wire, tail: wire, conns: fc.array(conn, { maxLength: 60 }), addresses: fc.array(wire, { maxLength: 60 }) },
   'close-stream': { conn, condition: text, text: maybe(text), detail: maybe(wire) },
   'host-info-changed': {},

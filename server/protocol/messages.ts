@@ -200,6 +200,12 @@ export interface DeliverPresence {
   readonly conn: ConnId
   readonly wire: string
 }
+/** As `deliver-presence`, for what the client itself has sent: a busy edge may wait longer. A core says it to its own edge only. */
+export interface DeliverEcho {
+  readonly kind: 'deliver-echo'
+  readonly conn: ConnId
+  readonly wire: string
+}
 /** Ends the stream with an error (RFC 6120 §4.9.3), or cleanly when `condition` is ''. */
 export interface CloseStream {
   readonly kind: 'close-stream'
@@ -231,6 +237,6 @@ export type EdgeToCore =
   | ClientStanza | ClientNonza | ClientAnswered | ClientClosed | ComponentStanza | ComponentClosed
   | GetHostInfo | GetScramKeys | VerifyPassword | ReportAuth | CheckLockout | UpgradeKeys | CreateAnonymous
   | BindSession | ResumeSession | PreAuthIqMessage | RegisterComponent
-export type CoreToEdge = Deliver | DeliverPresence | DeliverBroadcast | CloseStream | HostInfoChanged | SessionState
+export type CoreToEdge = Deliver | DeliverPresence | DeliverEcho | DeliverBroadcast | CloseStream | HostInfoChanged | SessionState
 export type CoreToCore = RouteStanza | RouteBroadcast | PresenceStates
 export type ServerMessage = EdgeToCore | LoginMessage | CoreToEdge | CoreToCore | MemberMessage

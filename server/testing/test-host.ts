@@ -294,7 +294,8 @@ export class TestHost {
 
   #receive(message: CoreToEdge): void {
     this.#messageCount++
-    if (message.kind === 'deliver' || message.kind === 'deliver-presence') this.#entities.get(message.conn)?.receive(message.wire)
+    const { kind } = message
+    if (kind === 'deliver' || kind === 'deliver-presence' || kind === 'deliver-echo') this.#entities.get(message.conn)?.receive(message.wire)
     if (message.kind === 'deliver-broadcast') {
       message.conns.forEach((conn, i) => this.#entities.get(conn)?.receive(message.head + message.addresses[i] + message.tail))
     }

@@ -213,6 +213,7 @@ export class TwoCores {
     switch (message.kind) {
       case 'deliver':
       case 'deliver-presence':
+      case 'deliver-echo':
         this.#entities.get(message.conn)?.receive(message.wire)
         return
       case 'deliver-broadcast':

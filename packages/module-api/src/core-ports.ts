@@ -17,7 +17,7 @@ export interface Router {
    * One stanza to many bare or full JIDs: one envelope per member, serialised once. `stanza.to` is ignored.
    * Subject to the receivers' `inbound` filters like any other.
    */
-  broadcast(stanza: Stanza, targets: Iterable<Jid>): void
+  broadcast(stanza: Stanza, targets: readonly Jid[]): void
   /** Answers a probe of `to` (a full JID) that was broadcast to contacts here, for all of them in one envelope. */
   answerProbes(to: Jid, answer: ProbeAnswer): void
   /** Whether this domain is served here (a host). Components and remote domains are not. */

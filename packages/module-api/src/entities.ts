@@ -72,6 +72,8 @@ export interface Session {
    * together, never behind anything that is sent after it.
    */
   sendPresence(wire: string, from: Jid): void
+  /** As `sendPresence`, for what the client itself has sent: on a busy member it waits a little longer for whatever comes next. */
+  sendEcho(wire: string): void
   /** While set, it decides what the client gets now. Belongs to whoever set it. */
   sieve: SendSieve | undefined
   /**

@@ -138,7 +138,7 @@ export async function startRig(config: EdgeConfig, extra: Partial<EdgePorts> = {
   bus.attach({
     receive: (from, message) => {
       const kind = message.kind
-      const isForEdge = kind === 'deliver' || kind === 'deliver-presence' || kind === 'close-stream' || kind === 'host-info-changed'
+      const isForEdge = kind === 'deliver' || kind === 'deliver-presence' || kind === 'deliver-echo' || kind === 'close-stream' || kind === 'host-info-changed'
       if (isForEdge) edge.receive(from, message as ServerMessage)
       else core.receive(message as ServerMessage)
     },
