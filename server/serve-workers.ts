@@ -110,7 +110,10 @@ async function openShop(
     receive: (from, message) => {
       if (!coordinator.receive(from, message)) log.warn('bus-message-ignored', { kind: message.kind, from })
     },
-    answer: (_from, message) => Promise.reject(new Error(`The supervisor does not answer '${message.kind}'`)),
+    // Workers that start ask for no host, to see whether they are heard.
+    answer: async (_from, { kind }) => {
+      if (kind !== 'host-info') throw new Error(`The supervisor does not answer '${kind}'`)
+    },
   })
   return { workshop, coordinator, supervisor, reload }
 }

@@ -199,6 +199,11 @@ class LocalMember implements Bus {
     this.#hub.enqueue(to, this.memberId, message)
   }
 
+  /** What is in the queue dies with the process, and so does everybody whom it is for. */
+  afterWritten(_to: MemberId, then: () => void): void {
+    if (!this.#isClosed) then()
+  }
+
   request(to: MemberId, message: BusMessage, timeoutMs: number): Promise<unknown> {
     if (this.#isClosed) return Promise.reject(new BusError('closed', `member ${this.memberId} is closed`))
     if (this.#hub.isFull || this.#pending.size >= this.#hub.limits.pendingRequestsMax) {

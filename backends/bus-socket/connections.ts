@@ -130,7 +130,7 @@ export class Connections {
       void this.connectTo(peer.memberId)
       return true
     })
-    const greeted = this.#watch(socket, why => link?.end(why))
+    const greeted = this.#watch(socket, why => link?.outboundEnded(why))
     socket.on('data', (bytes: Buffer) => this.#feed(socket, stream, bytes.toString('latin1')))
   }
 

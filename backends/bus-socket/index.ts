@@ -129,6 +129,12 @@ class SocketMember implements SocketBus, LinkOwner {
     }
   }
 
+  afterWritten(to: MemberId, then: () => void): void {
+    if (to === this.memberId) return this.#own.afterWritten(to, then)
+    const link = this.#links.get(to)
+    if (!this.#isClosed && link?.isUp === true) link.afterWritten(then)
+  }
+
   async request(to: MemberId, message: BusMessage, timeoutMs: number): Promise<unknown> {
     if (to === this.memberId) return this.#own.request(to, message, timeoutMs)
     if (this.#isClosed) throw new BusError('closed', `member ${this.memberId} is closed`)
@@ -213,6 +219,10 @@ class SocketMember implements SocketBus, LinkOwner {
   }
 
   // ------------------------------------------------------------------------------------ links
+
+  after(delayMs: number, callback: () => void): void {
+    this.#options.clock.after(delayMs, callback)
+  }
 
   flushSoon(link: Link): void {
     this.#dirty.push(link)

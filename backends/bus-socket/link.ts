@@ -13,10 +13,13 @@ import { MARK, messageHead, record } from './records.ts'
 
 /** A longer text is written before the turn ends. Below the 64 KiB from which a socket asks its writer to wait. */
 const WRITE_CHARS = 60_000
+/** How long a peer that does not read any more is heard out. */
+const LAST_WORDS_MS = 1000
 
 /** What a link tells the bus that it belongs to. */
 export interface LinkOwner {
   readonly bufferCharsMax: number
+  after(delayMs: number, callback: () => void): void
   /** The link has something to write when the turn ends. */
   flushSoon(link: Link): void
   dispatch(link: Link, mark: number, reader: WireReader): void
@@ -40,6 +43,8 @@ export class Link {
   #out = ''
   #isFlushAsked = false
   #isBlocked = false
+  /** To be called when the kernel has what gathers behind a write that it has not taken. */
+  #whenWritten: (() => void)[] = []
 
   constructor(owner: LinkOwner, peer: PeerInfo, encoder: BusEncoder, decoder: BusDecoder) {
     this.#owner = owner
@@ -116,10 +121,26 @@ export class Link {
 
   flush(): void {
     this.#isFlushAsked = false
-    if (this.#isBlocked || this.#out === '' || this.isEnded) return
+    if (this.#isBlocked || this.#out === '' || this.isEnded || this.#outbound?.destroyed === true) return
     const text = this.#out
     this.#out = ''
-    this.#isBlocked = !(this.#outbound as Socket).write(text, 'latin1')
+    const outbound = this.#outbound as Socket
+    if (this.#whenWritten.length === 0) {
+      this.#isBlocked = !outbound.write(text, 'latin1')
+      return
+    }
+    const waiting = this.#whenWritten
+    this.#whenWritten = []
+    this.#isBlocked = !outbound.write(text, 'latin1', (error) => { if (isNone(error)) for (const then of waiting) then() })
+  }
+
+  /** Writes what waits, and calls `then` when the kernel has all of it: what it has the peer reads, whatever becomes of us. */
+  afterWritten(then: () => void): void {
+    this.flush()
+    if (this.isEnded || this.#outbound?.destroyed === true) return
+    if (this.#out !== '') this.#whenWritten.push(then)
+    else if (this.bufferedChars === 0) then()
+    else (this.#outbound as Socket).write('', 'latin1', (error) => { if (isNone(error)) then() })
   }
 
   // ------------------------------------------------------------------------------------ input and end
@@ -139,12 +160,26 @@ export class Link {
     if (this.#outbound === undefined) this.end('closed')
   }
 
+  /** The connection on which the peer read has ended. When it died with something unread that is an error, and says nothing of what it wrote. */
+  outboundEnded(why: string): void {
+    this.#out = ''
+    this.#whenWritten = []
+    if (this.#inbound === undefined) this.end(why)
+    else if (!this.isEnded) this.#owner.after(LAST_WORDS_MS, () => this.end(why))
+  }
+
   end(why: string): void {
     if (this.isEnded) return
     this.isEnded = true
     this.#out = ''
+    this.#whenWritten = []
     this.#inbound?.destroy()
     this.#outbound?.destroy()
     this.#owner.linkEnded(this, why)
   }
+}
+
+/** Node says it both ways. */
+function isNone(error: Error | null | undefined): boolean {
+  return error === undefined || error === null
 }

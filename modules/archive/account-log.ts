@@ -4,6 +4,7 @@ import type { Session } from '@rollcall/module-api'
 import type { Archive, ArchiveEntry, Json, Keyval } from '@rollcall/ports'
 import { BEGINNING, DeliveryPosition } from './delivery-position.ts'
 import type { Mark, StoredPosition } from './delivery-position.ts'
+import type { LatestIds } from './latest-ids.ts'
 import { Preferences } from './preferences.ts'
 import type { StoredPreferences } from './preferences.ts'
 import { makeStanzaId, timeOfStanzaId } from './stanza-ids.ts'
@@ -33,6 +34,8 @@ export class AccountLog {
   readonly inLine = new Map<Session, number>()
   /** Id of the last entry of the history, '' when there is none: where reading goes on after what is kept elsewhere. */
   lastArchivedId = ''
+  /** There while messages come again that may be in the log. */
+  latestIds: LatestIds | undefined = undefined
   /** Queries that are being answered. */
   queries = 0
   #lastIdMs: number
@@ -67,7 +70,9 @@ export class AccountLog {
   /** A new id, later than every other of this log. */
   nextId(nowMs: number, random: string): string {
     this.#lastIdMs = Math.max(nowMs, this.#lastIdMs + 1)
-    return makeStanzaId(this.#lastIdMs, random)
+    const id = makeStanzaId(this.#lastIdMs, random)
+    this.latestIds?.note(id)
+    return id
   }
 
   exportState(): Json {

@@ -12,22 +12,24 @@
  */
 import type { AckedMessage, Account, Session, SessionHold, UnackedMessage } from '@rollcall/module-api'
 import type { ArchiveEntry, Clock, CounterMetric, Log, Metrics } from '@rollcall/ports'
-import { Delay, NS_DELAY, NS_MAM } from '@rollcall/protocol'
+import { Delay, NS_CARBONS, NS_DELAY, NS_FORWARD, NS_MAM, NS_STANZA_IDS } from '@rollcall/protocol'
 import { NS_CLIENT, stanzaFromFrame } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import { scanFragment } from '@rollcall/xml'
 import type { Jid } from '@rollcall/jid'
 import type { Blocking } from '../blocking/port.ts'
+import type { Carbons } from '../carbons/port.ts'
 import { markOf } from './account-log.ts'
 import type { AccountLog, LogStores } from './account-log.ts'
 import type { Mark } from './delivery-position.ts'
 import type { Appended } from './message-log.ts'
 import type { PositionWriter } from './position-writer.ts'
+import type { SeenMessages } from './seen-messages.ts'
 import { stanzaIdOf, withStanzaId } from './stanza-ids.ts'
-import { sizeOf, stanzaOf } from './stored-message.ts'
+import { RECEIVED, sizeOf, stanzaOf } from './stored-message.ts'
 import type { StoredMessage } from './stored-message.ts'
 import { WaitingReader } from './waiting-reader.ts'
-import type { WaitingMessage } from './waiting-reader.ts'
+import type { Lately, WaitingMessage } from './waiting-reader.ts'
 
 export interface DeliveryPorts {
   readonly stores: LogStores
@@ -36,15 +38,20 @@ export interface DeliveryPorts {
   readonly metrics: Metrics
   readonly positions: PositionWriter
   readonly blocking: Blocking | undefined
+  readonly carbons: Carbons | undefined
   /** ms after which a message is not delivered any more; 0 = never. */
   readonly expiryMs: number
   readonly logOf: (account: Account) => AccountLog
-  /** Whether the session was sent the message in another form: the result of a query, a copy. */
-  readonly hasSeen: (session: Session, number: number) => boolean
+  /** What sessions were sent in another form: the result of a query, a copy. */
+  readonly seen: SeenMessages
   /** Number of the last message that the session's client fetches from the archive without being given it. */
   readonly catchesUpTo: (session: Session) => number
-  readonly noteSeen: (session: Session, number: number) => void
 }
+
+/** What a member gave to other members and they did not get before it died is not older. Edges know what came for longer. */
+const UNDER_WAY_MS = 4_000
+/** Between an entry's time and that of the message's delivery; two entries of one account are put apart by a millisecond each. */
+const LATELY_MARGIN_MS = 1_000
 
 /** A message that was given to sessions. */
 interface Given {
@@ -61,6 +68,8 @@ export class Delivery {
   readonly #given = new WeakMap<Stanza, Given>()
   /** Ids of messages that restored sessions had when their core died. */
   readonly #has = new WeakMap<Session, { readonly unacked: ReadonlySet<string>; readonly received: ReadonlySet<string> }>()
+  /** Sessions that went on after a death when their account had no other: what was for it was for them. */
+  readonly #alone = new WeakSet<Session>()
 
   constructor(ports: DeliveryPorts) {
     this.#ports = ports
@@ -89,7 +98,7 @@ export class Delivery {
   copied(account: Account, message: Stanza, holders: readonly Session[]): void {
     const given = this.#given.get(message)
     if (given === undefined || !this.#ports.logOf(account).position.isWaiting(given.mark.number)) return
-    for (const holder of holders) this.#ports.noteSeen(holder, given.mark.number)
+    for (const holder of holders) this.#ports.seen.note(holder, given.mark.number)
   }
 
   /** A message is with its client. */
@@ -113,7 +122,7 @@ export class Delivery {
   sendResult(session: Session, log: AccountLog, entry: ArchiveEntry<StoredMessage>, wire: string): void {
     const result = stanzaFromFrame(scanFragment(wire, NS_CLIENT), log.account, session.jid)
     this.#given.set(result, { mark: markOf(entry), bytes: sizeOf(stanzaOf(entry.value)), transientId: undefined })
-    this.#ports.noteSeen(session, entry.value[1])
+    this.#ports.seen.note(session, entry.value[1])
     const hold = session.hold()
     hold.send(result)
     hold.release()
@@ -142,9 +151,85 @@ export class Delivery {
    */
   restored(session: Session, unacked: readonly Stanza[], received: readonly Stanza[]): void {
     const ids = (messages: readonly Stanza[]) =>
-      new Set(messages.map((message) => stanzaIdOf(message, session.account.jid)).filter((id) => id !== undefined))
+      new Set(messages.map((message) => givenIdOf(message, session.account.jid)).filter((id) => id !== undefined))
     this.#has.set(session, { unacked: ids(unacked), received: ids(received) })
+    if (session.account.sessions.size > 1) {
+      this.#withOthers(session.account)
+      this.#deliverLately(session, this.#ports.clock.now() - UNDER_WAY_MS)
+      return
+    }
+    this.#alone.add(session)
     if (session.presence !== undefined && session.priority >= 0) this.deliverTo(session)
+  }
+
+  /** The account had other sessions: some of what was for all of them may have reached some. */
+  #withOthers(account: Account): void {
+    for (const session of account.sessions.values()) {
+      if (this.#alone.delete(session)) this.#deliverLately(session, this.#ports.clock.now() - UNDER_WAY_MS)
+    }
+  }
+
+  /**
+   * The session goes on whose member died, and all that was on its way to it is lost: it gets whatever came for it from `since` on
+   * once more, and what waits. What it has it knows by its id.
+   */
+  adopted(session: Session, since: number): void {
+    // It was on its way with all the rest.
+    this.#ports.seen.forget(session)
+    this.#withOthers(session.account)
+    this.#deliverLately(session, since - LATELY_MARGIN_MS)
+  }
+
+  #deliverLately(session: Session, start: number): void {
+    const log = this.#ports.logOf(session.account)
+    const until = log.position.last.number
+    const lately: Lately = { start, lastId: log.lastArchivedId }
+    const hold = session.hold()
+    log.line = log.line.then(() => this.#deliverAgain(log, session, hold, until, lately))
+  }
+
+  /** Never rejects. */
+  async #deliverAgain(log: AccountLog, session: Session, hold: SessionHold, until: number, lately: Lately): Promise<void> {
+    const reader = new WaitingReader(this.#ports.stores, log, until, lately)
+    let before = log.position.reached.number
+    try {
+      while (!reader.isAtEnd) {
+        const entries = await reader.next()
+        if (session.account.sessions.get(session.jid.resourcepart) !== session) return this.#deliverToNext(session.account)
+        for (const message of entries) {
+          const { number } = markOf(message.entry)
+          this.#skipMissing(log, before, number)
+          before = Math.max(before, number)
+          this.#handAgain(log, session, hold, message, lately)
+        }
+        if (reader.isAtEnd) this.#skipMissing(log, before, until + 1)
+      }
+    } catch (error) {
+      this.#ports.log.error('redelivery-after-death-failed', { account: log.owner, error })
+      // What it lacks it finds in the archive, as it would had it not been resumed.
+      session.close('reset', 'What was on its way cannot be read')
+    } finally {
+      hold.release()
+    }
+  }
+
+  #handAgain(log: AccountLog, session: Session, hold: SessionHold, message: WaitingMessage, { start }: Lately): void {
+    const { entry: { at, id, value }, isTransient } = message
+    const isTaking = session.presence !== undefined && session.priority >= 0
+    const isReceived = value[0] === RECEIVED
+    if (isReceived && isTaking && log.position.isWaiting(value[1])) return this.#handOver(log, session, hold, message)
+    const has = this.#has.get(session)
+    if (at < start || isTransient || has?.received.has(id) === true || has?.unacked.has(id) === true) return
+    const stored = stanzaOf(value)
+    if (this.#isBlocked(session.account, stored)) return
+    const again = withStanzaId(stored, log.account, id)
+    const { from, to } = stored
+    const isOwn = isReceived && (to?.isFull === true ? to.equals(session.jid) : isTaking)
+    if (isOwn) return hold.send(delayed(again, log.account.domain, at))
+    // Those who took it themselves got no copy.
+    const isCopy = from?.equals(session.jid) !== true
+    const copy = isCopy ? this.#ports.carbons?.copyFor(session, again, isReceived ? 'received' : 'sent') : undefined
+    if (copy !== undefined) hold.send(copy)
   }
 
   /** Delivers messages up to number `until`; never rejects. */
@@ -190,18 +275,21 @@ export class Delivery {
     if (has?.unacked.has(id) === true) return position.give(given.mark, given.bytes)
     const until = this.expiredUntil
     const isExpired = until !== undefined && entry.at <= until
-    // XEP-0191 §3.3: once an address is blocked, nothing of it is delivered any more.
-    const isBlocked = message.from !== undefined && this.#ports.blocking?.isBlocked(session.account, message.from) === true
-    if (isExpired || isBlocked) return this.#settle(log, given)
+    if (isExpired || this.#isBlocked(session.account, message)) return this.#settle(log, given)
     // XEP-0386 §3.2: what is in the archive waits no more, without being sent. What is only kept until delivery is not there.
     if (!isTransient && number <= this.#ports.catchesUpTo(session)) return this.#settle(log, given)
     // Its client has it, or will; when neither comes true, it comes back unacknowledged.
-    if (this.#ports.hasSeen(session, number)) return position.give(given.mark, given.bytes)
+    if (this.#ports.seen.has(session, number)) return position.give(given.mark, given.bytes)
     const stamped = delayed(isTransient ? message : withStanzaId(message, log.account, id), log.account.domain, entry.at)
     position.give(given.mark, given.bytes)
     this.#given.set(stamped, given)
     this.#delivered.add(1)
     hold.send(stamped)
+  }
+
+  /** XEP-0191 §3.3: once an address is blocked, nothing of it is delivered any more. */
+  #isBlocked(account: Account, { from }: Stanza): boolean {
+    return from !== undefined && this.#ports.blocking?.isBlocked(account, from) === true
   }
 
   /** Messages between two numbers that are not in the log any more: purged before anybody came. */
@@ -232,6 +320,14 @@ export class Delivery {
     const found = id === undefined ? undefined : log.position.find(id)
     return found === undefined ? undefined : { ...found, transientId: undefined }
   }
+}
+
+/** Id in the account's log of a message, or of one that a copy has in it. */
+function givenIdOf(message: Stanza, account: Jid): string | undefined {
+  const copy = message.findNs(NS_CARBONS)
+  const copied = copy === undefined ? undefined : message.element(copy).child('forwarded', NS_FORWARD)?.child('message', NS_CLIENT)
+  if (copied === undefined) return stanzaIdOf(message, account)
+  return copied.elements('stanza-id', NS_STANZA_IDS).find((id) => id.attribute('by') === account.toString())?.attribute('id')
 }
 
 /** Id of the message in the result of a query. */

@@ -1,5 +1,5 @@
 /** Decides about every message of an account: which log entries it makes, and under which id the account sees it. */
-import type { AcceptedMessage, Account, Session, SessionSlot, SubmittedMessage } from '@rollcall/module-api'
+import type { AcceptedMessage, Account, SubmittedMessage } from '@rollcall/module-api'
 import type { Jid } from '@rollcall/jid'
 import { StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
@@ -63,24 +63,5 @@ export class Keeper {
     if (peer === undefined) return true
     const isContact = (contact: Jid) => contact.bareEquals(account.jid) || this.#ports.roster?.isContact(account, contact) === true
     return log.preferences.wants(peer, isContact)
-  }
-}
-
-/** Remembers which waiting messages a session got in another form (results of queries, copies), so that it does not get them again. */
-export class SeenMessages {
-  readonly #slot: SessionSlot<Set<number>>
-
-  constructor(slot: SessionSlot<Set<number>>) {
-    this.#slot = slot
-  }
-
-  note(session: Session, number: number): void {
-    const seen = session.get(this.#slot)
-    if (seen === undefined) session.set(this.#slot, new Set([number]))
-    else seen.add(number)
-  }
-
-  has(session: Session, number: number): boolean {
-    return session.get(this.#slot)?.has(number) === true
   }
 }

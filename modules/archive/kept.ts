@@ -2,27 +2,48 @@
  * Messages that a member of the server which died may have written: they come again, and are found by their stamps.
  *
  * The random half of an entry's id is taken from the message's stamp, where it has one. So nothing is kept beside the log,
- * and a look at the end of it says whether the message is there.
+ * and a look at the end of it says whether the message is there. Who comes back after a death sends many again: what was read
+ * of an account's log is remembered for a while, together with what is written to it here.
  */
-import type { KeptMessages } from '@rollcall/module-api'
+import type { Account, Accounts, KeptMessages } from '@rollcall/module-api'
 import type { Clock } from '@rollcall/ports'
-import type { LogStores } from './account-log.ts'
-import { isStampedWith } from './stanza-ids.ts'
+import type { AccountLog, LogStores } from './account-log.ts'
+import { LatestIds } from './latest-ids.ts'
+import { randomHalfFrom, randomHalfOf } from './stanza-ids.ts'
 
 /** What was under way when a member died is not older, and not more. */
 const AGE_MS_MAX = 10 * 60_000
 const ENTRIES_MAX = 1000
+/** How long it is remembered. */
+const MEMORY_MS = 60_000
 
-export function keptMessages({ messages, waiting }: Pick<LogStores, 'messages' | 'waiting'>, clock: Clock): KeptMessages {
+type KeptStores = Pick<LogStores, 'messages' | 'waiting'>
+
+export function keptMessages(
+  stores: KeptStores, clock: Clock, accounts: Pick<Accounts, 'warm'>, logOf: (account: Account) => AccountLog,
+): KeptMessages {
   return {
-    async isKept(account, stamp) {
-      const owner = account.toString()
-      const latest = { start: clock.now() - AGE_MS_MAX, limit: ENTRIES_MAX, isBackward: true }
-      for (const store of [messages, waiting]) {
-        const { entries } = await store.query(owner, latest)
-        if (entries.some(({ id }) => isStampedWith(id, stamp))) return true
-      }
-      return false
+    async isKept(jid, stamp) {
+      if (stamp === '') return false
+      const half = randomHalfFrom(stamp)
+      const account = accounts.warm(jid)
+      // Only who has the account writes to its log.
+      return account === undefined ? (await read(stores, jid.toString(), clock)).has(half) : latestOf(logOf(account), stores, clock).has(half)
     },
   }
+}
+
+function latestOf(log: AccountLog, stores: KeptStores, clock: Clock): LatestIds {
+  if (log.latestIds === undefined || clock.monotonic() > log.latestIds.untilMs) {
+    const ids = read(stores, log.owner, clock)
+    log.latestIds = new LatestIds(ids, clock.monotonic() + MEMORY_MS)
+    ids.catch(() => { log.latestIds = undefined })
+  }
+  return log.latestIds
+}
+
+async function read({ messages, waiting }: KeptStores, owner: string, clock: Clock): Promise<Set<string>> {
+  const latest = { start: clock.now() - AGE_MS_MAX, limit: ENTRIES_MAX, isBackward: true }
+  const pages = await Promise.all([messages.query(owner, latest), waiting.query(owner, latest)])
+  return new Set(pages.flatMap(({ entries }) => entries.map(({ id }) => randomHalfOf(id))))
 }

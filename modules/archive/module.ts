@@ -3,9 +3,9 @@
  * it (XEP-0160). See `docs/adr/0010-acked-means-safe.md`.
  */
 import {
-  AccountAdmin, accountLeaving, accountRemoving, defineModule, KeptMessages, messageAccepted, messageAcked, messageDelivered,
+  AccountAdmin, accountLeaving, accountRemoving, Accounts, defineModule, KeptMessages, messageAccepted, messageAcked, messageDelivered,
   messageSubmitted, messageUnacked, messageUndelivered, option, outbound, priorityChanged, resourceAvailable, Router,
-  ServerInfo, sessionRestored,
+  ServerInfo, sessionAdopted, sessionRestored,
 } from '@rollcall/module-api'
 import type { Account } from '@rollcall/module-api'
 import { parseJid } from '@rollcall/jid'
@@ -17,12 +17,13 @@ import { StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import { ArchiveSearch } from '../archive-search/port.ts'
 import { Blocking } from '../blocking/port.ts'
+import { Carbons } from '../carbons/port.ts'
 import { Roster } from '../roster/port.ts'
 import { AccountLog } from './account-log.ts'
 import type { LogStores } from './account-log.ts'
 import { ArchiveService } from './archive-service.ts'
 import { Delivery } from './delivery.ts'
-import { Keeper, SeenMessages } from './keeper.ts'
+import { Keeper } from './keeper.ts'
 import { keptMessages } from './kept.ts'
 import { MessageLog } from './message-log.ts'
 import { MessageArchive } from './port.ts'
@@ -31,6 +32,7 @@ import { Preferences, readPreferences } from './preferences.ts'
 import type { StoredPreferences } from './preferences.ts'
 import { Purge } from './purge.ts'
 import { queryForm } from './query-form.ts'
+import { SeenMessages } from './seen-messages.ts'
 import { withoutForgedIds } from './stanza-ids.ts'
 import { logStores } from './user-data.ts'
 import { worthOf } from './worth.ts'
@@ -76,8 +78,8 @@ export default defineModule({
     waitingDays: option.integer(0, 0, 36_500, 'Days after which a message that waits is not delivered any more; 0 = never.'),
   },
   stores: logStores,
-  needs: { clock: Clock, random: Random, log: Log, metrics: Metrics, accounts: AccountAdmin, router: Router, server: ServerInfo },
-  wants: { blocking: Blocking, roster: Roster, search: ArchiveSearch },
+  needs: { clock: Clock, random: Random, log: Log, metrics: Metrics, accounts: AccountAdmin, live: Accounts, router: Router, server: ServerInfo },
+  wants: { blocking: Blocking, carbons: Carbons, roster: Roster, search: ArchiveSearch },
   provides: [KeptMessages, MessageArchive],
   setup({ config, stores, ports, accountSlot, sessionSlot, on, onBound, onIqGet, onIqSet, onStop, provide }) {
     const { clock, log: logger, metrics } = ports
@@ -92,13 +94,11 @@ export default defineModule({
       exportState: (log) => log.exportState(),
       importState: (json) => AccountLog.importState(json, parseJid),
     })
-    const seen = new SeenMessages(sessionSlot(seenState))
     const catchUps = sessionSlot(catchUpState)
     const logOf = (account: Account) => account.get(slot)
     const delivery = new Delivery({
-      stores, clock, log: logger, metrics, positions, blocking: ports.blocking, expiryMs: config.waitingDays * DAY_MS, logOf,
-      hasSeen: (session, number) => seen.has(session, number),
-      noteSeen: (session, number) => seen.note(session, number),
+      stores, clock, log: logger, metrics, positions, blocking: ports.blocking, carbons: ports.carbons, expiryMs: config.waitingDays * DAY_MS, logOf,
+      seen: new SeenMessages(sessionSlot(seenState)),
       catchesUpTo: (session) => session.get(catchUps) ?? 0,
     })
     const messages = new MessageLog({ stores, clock, random: ports.random, log: logger, metrics, positions, isSearchable })
@@ -128,6 +128,7 @@ export default defineModule({
     })
     on(accountRemoving, 'normal', ({ account }) => positions.forget(account.jid.toString()))
     on(accountLeaving, 'normal', ({ waitFor }) => waitFor(positions.flush()))
+    on(sessionAdopted, 'normal', ({ session, since }) => delivery.adopted(session, since))
     on(sessionRestored, 'normal', ({ session, unacked, received }) => delivery.restored(session, unacked, received))
 
     onIqGet(MamQuery, 'self', () => queryForm(isSearchable))
@@ -141,7 +142,7 @@ export default defineModule({
     })
     onIqGet(MamPrefs, 'self', ({ account }) => prefsElement(logOf(account).preferences))
     onIqSet(MamPrefs, 'self', ({ account, payload }) => setPreferences(stores, logOf(account), payload))
-    provide(KeptMessages, keptMessages(stores, clock))
+    provide(KeptMessages, keptMessages(stores, clock, ports.live, logOf))
     provide(MessageArchive, { metadata: (account) => archive.metadata(logOf(account)) })
     purge.start()
     onStop(async () => {

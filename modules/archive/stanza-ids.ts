@@ -26,9 +26,14 @@ export function makeStanzaId(ms: number, random: string): string {
   return time + random.slice(0, RANDOM_DIGITS)
 }
 
-/** Whether the random half of an id is that of a message with the stamp. */
-export function isStampedWith(id: string, stamp: string): boolean {
-  return stamp !== '' && id.slice(TIME_DIGITS) === stamp.slice(0, RANDOM_DIGITS)
+/** What of an id is not its time: where the message has a stamp, it is from that. */
+export function randomHalfOf(id: string): string {
+  return id.slice(TIME_DIGITS)
+}
+
+/** The random half of the ids that a message with that stamp gets. */
+export function randomHalfFrom(stamp: string): string {
+  return stamp.slice(0, RANDOM_DIGITS)
 }
 
 /** The time in an id. */

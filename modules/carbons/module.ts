@@ -8,13 +8,14 @@
 import { defineModule, messageDelivered, messageSent } from '@rollcall/module-api'
 import type { Account, Session } from '@rollcall/module-api'
 import { CarbonsDisable, CarbonsEnable, NS_CARBONS, NS_FORWARD } from '@rollcall/protocol'
-import { NS_CLIENT } from '@rollcall/stanza'
+import { NS_CLIENT, stanzaFromFrame } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
-import { escapeAttribute } from '@rollcall/xml'
+import { escapeAttribute, scanFragment } from '@rollcall/xml'
 import { CopiedMessages } from './answered.ts'
 import { isEligible } from './eligible.ts'
+import { Carbons } from './port.ts'
+import type { Direction } from './port.ts'
 
-type Direction = 'sent' | 'received'
 type SendCopy = (session: Session, wire: string) => void
 
 export default defineModule({
@@ -25,7 +26,8 @@ export default defineModule({
     { xep: 297, version: '1.0', status: 'partial', note: 'the format, as carbons use it' },
   ],
   features: { host: [NS_CARBONS, 'urn:xmpp:carbons:rules:0'], account: [NS_CARBONS, 'urn:xmpp:carbons:rules:0'] },
-  setup({ accountSlot, sessionSlot, on, onBindInline, onIqSet }) {
+  provides: [Carbons],
+  setup({ accountSlot, sessionSlot, on, onBindInline, onIqSet, provide }) {
     const enabled = sessionSlot<true>({ slotName: 'carbons', version: 1, exportState: () => true, importState: () => true })
     const copied = accountSlot<CopiedMessages>({
       slotName: 'carbons-copied', version: 1, load: () => Promise.resolve(new CopiedMessages()),
@@ -57,6 +59,14 @@ export default defineModule({
       const { from } = stanza
       const isLeftOut = (other: Session) => recipients.includes(other) || (from !== undefined && other.jid.equals(from))
       copy(account, stanza, 'received', isLeftOut, (other, wire) => event.copyTo(other, wire))
+    })
+    provide(Carbons, {
+      copyFor: (session, message, direction) => {
+        const { account } = session
+        if (session.get(enabled) !== true || message.type === 'error' || !isEligible(message, direction === 'received')) return undefined
+        const [head, tail] = wrapperOf(account, message, direction)
+        return stanzaFromFrame(scanFragment(head + session.jid.wire + tail, NS_CLIENT), account.jid, session.jid)
+      },
     })
   },
 })

@@ -1,7 +1,7 @@
 /** Who is there: presence of accounts and its exchange with their contacts (RFC 6121 §4). */
 import {
   accountRemoving, Accounts, defineModule, inboundPresence, keyvalStore, option, outbound, outboundPresence, PresenceEnvelopes,
-  PresenceFanOut, priorityChanged, resourceAvailable, resourceUnavailable, Router, sessionUnbound, Shards,
+  PresenceFanOut, priorityChanged, resourceAvailable, resourceUnavailable, Router, sessionAdopted, sessionResumed, sessionUnbound, Shards,
 } from '@rollcall/module-api'
 import { Clock, Load, Log, Metrics } from '@rollcall/ports'
 import type { Stanza } from '@rollcall/stanza'
@@ -95,6 +95,13 @@ export default defineModule({
     context.on(outboundPresence, 'normal', (event) => service.sent(event))
     context.on(inboundPresence, 'normal', (event) => service.came(event))
     context.on(sessionUnbound, 'normal', (event) => service.ended(event))
+    const isBehind = context.sessionSlot<true>({ slotName: 'presence-behind', version: 1, exportState: () => true, importState: () => true })
+    context.on(sessionAdopted, 'normal', ({ session }) => session.set(isBehind, true))
+    context.on(sessionResumed, 'normal', ({ session }) => {
+      if (session.get(isBehind) !== true) return
+      session.set(isBehind, undefined)
+      service.refresh(session)
+    })
     context.on(accountRemoving, 'normal', ({ account }) => lasts.forget(account.jid.toString()))
     context.onStop(() => {
       pacer.settleAll()

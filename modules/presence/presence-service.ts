@@ -254,6 +254,20 @@ export class PresenceService {
 
   /** What a newly available resource is told (§4.2.2, §4.3.1, §3.1.3). */
   #greet(session: Session, stanza: Stanza): void {
+    this.#tellOfContacts(session, false)
+    this.#ports.roster.greet(session)
+    this.#ports.becameAvailable(session, stanza)
+  }
+
+  /** A client is back that may not have got all that it was told of its contacts: it is told how everybody is now. */
+  refresh(session: Session): void {
+    if (session.presence === undefined) return
+    this.#settleWatched(session.account)
+    this.#tellOfContacts(session, true)
+  }
+
+  /** `isComplete`: of those too who are not there (§4.3.2). */
+  #tellOfContacts(session: Session, isComplete: boolean): void {
     const { account } = session
     const { absent, accounts, roster, router } = this.#ports
     const own = account.jid
@@ -265,6 +279,7 @@ export class PresenceService {
       if (router.isHere(contact)) {
         const warm = accounts.warm(contact)
         if (warm !== undefined && warm.sessions.size > 0) this.#giveContact(warm, session)
+        if (isComplete && !isThere(warm)) this.#giveGone(contact, session)
       } else if (router.isHost(contact.domainpart)) {
         // A host itself has no presence.
         if (contact.localpart !== '') elsewhere.push(contact)
@@ -272,9 +287,7 @@ export class PresenceService {
         void router.route(buildStanza('presence', { from: own, to: contact, type: 'probe', id: PROBE_ID }))
       }
     }
-    if (elsewhere.length > 0) absent.ask(session, elsewhere)
-    roster.greet(session)
-    this.#ports.becameAvailable(session, stanza)
+    if (elsewhere.length > 0) absent.ask(session, elsewhere, isComplete)
   }
 
   /** A resource on another member asks for contacts here (§4.3.2). */
@@ -302,7 +315,7 @@ export class PresenceService {
     const session = accounts.warm(to)?.sessions.get(to.resourcepart)
     if (session?.presence === undefined) return
     const { account } = session
-    const told = absent.answered(session, answer)
+    const told = absent.answered(session, answer, (contact) => this.#giveGone(contact, session))
     if (told === undefined) return
     for (const state of answer.states) {
       const from = state.from as Jid
@@ -325,6 +338,10 @@ export class PresenceService {
       if (other.presence !== undefined && !this.#isHidden(account, other.jid)) this.#give(other.presence, session)
     }
     this.#ports.probes.answeredFromMemory.add(1)
+  }
+
+  #giveGone(contact: Jid, session: Session): void {
+    if (this.#ports.roster.isWatched(session.account, contact)) this.#give(presence(contact.bare, undefined, 'unavailable'), session)
   }
 
   #give(stanza: Stanza, session: Session): void {
@@ -357,4 +374,9 @@ export class PresenceService {
     for (const hidesFrom of this.#vetoes) if (hidesFrom(account, contact)) return true
     return false
   }
+}
+
+function isThere(account: Account | undefined): boolean {
+  for (const _ of account?.availableSessions() ?? []) return true
+  return false
 }

@@ -2,7 +2,7 @@
  * The core's side of the bus: which message goes where. One function per direction, nothing else.
  */
 import { parseJid } from '@rollcall/jid'
-import { CodecError } from '@rollcall/protocol'
+import { CodecError, NS_STREAM_MANAGEMENT } from '@rollcall/protocol'
 import { errorReply, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import type { Bus, BusHandler, Log, MemberId } from '@rollcall/ports'
@@ -16,6 +16,8 @@ import type { ComponentTable } from './components.ts'
 import { resultOf } from './iq-dispatch.ts'
 import type { IqDispatch } from './iq-dispatch.ts'
 import type { PendingRequests } from './iq-client.ts'
+import type { LocalSession } from './entities.ts'
+import type { ManagedStream } from './managed-stream.ts'
 import type { MemberCore } from './member-core.ts'
 import type { MemberQuestions } from './member-questions.ts'
 import type { ModuleLoader } from './module-loader.ts'
@@ -68,8 +70,8 @@ function receive(ports: BusServicePorts, from: MemberId, message: ServerMessage)
       const session = ports.binding.sessions.find(from, message.conn)
       if (session === undefined) return unknownSession(ports, from, message.conn)
       if (message.isAgain === true) message.stanza.isAgain = true
-      const work = ports.inbox.receive(session, message.stanza)
-      if (session.management !== undefined) session.management.count(work)
+      const { management } = session
+      const work = management === undefined ? ports.inbox.receive(session, message.stanza) : receiveCounted(ports, session, management, message.stanza)
       ports.mirror?.changed(session, message.stanza)
       return work
     }
@@ -77,7 +79,9 @@ function receive(ports: BusServicePorts, from: MemberId, message: ServerMessage)
       const session = ports.binding.sessions.find(from, message.conn)
       if (session === undefined) return
       ports.streams.receive(session, message.element)
-      ports.mirror?.changed(session)
+      // `<r/>` and `<a/>` change nothing else, and are many.
+      if (message.element.ns === NS_STREAM_MANAGEMENT && message.element.name !== 'enable') ports.mirror?.counted(session)
+      else ports.mirror?.changed(session)
       return
     }
     case 'client-answered': {
@@ -121,6 +125,24 @@ function receive(ports: BusServicePorts, from: MemberId, message: ServerMessage)
   }
 }
 
+/** A stanza of a client with stream management; what it sends again after a member died waits its turn (ADR 0019). */
+function receiveCounted(
+  { inbox }: BusServicePorts, session: LocalSession, management: ManagedStream<LocalSession>, stanza: Stanza,
+): void | Promise<void> {
+  const { again, inbound, stamps } = management
+  const serial = (inbound.handled + 1) >>> 0
+  // What came over another member has its stamp.
+  if (stamps !== undefined && stanza.kind === 'message' && stanza.stamp === '') stanza.stamp = stamps.of(serial)
+  let work: void | Promise<void>
+  if (again === undefined) work = inbox.receive(session, stanza)
+  else if (again.isOver(serial)) {
+    management.again = undefined
+    work = inbox.receive(session, stanza)
+  } else work = again.take(stanza, serial, () => (session.isEnded ? undefined : inbox.receive(session, stanza)))
+  management.count(work)
+  return work
+}
+
 /** It was ended here while the stanza was on its way; or it was lost when two members died at once. */
 function unknownSession({ bus, mirror }: BusServicePorts, edge: MemberId, conn: number): void {
   if (mirror !== undefined) bus.send(edge, { kind: 'close-stream', conn, condition: 'reset', text: 'The session is lost' })
@@ -156,6 +178,7 @@ function bind({ binding, mirror }: BusServicePorts, from: MemberId, message: Bin
   return bound.then((reply) => {
     // What Bind 2 turned on is known where the session is mirrored before the client can use it.
     const session = binding.sessions.find(from, message.conn)
+    if (session?.management !== undefined) mirror.begun(session)
     if (session !== undefined) mirror.tell(session)
     return reply
   })

@@ -42,6 +42,7 @@ import { ModuleLoader } from './module-loader.ts'
 import { CoreRouter } from './router.ts'
 import { Redelivery } from './redelivery.ts'
 import { Repeats } from './repeats.ts'
+import { SessionLedger } from './session-ledger.ts'
 import { SessionMirror } from './session-mirror.ts'
 import type { AccountSnapshot } from './snapshot.ts'
 import { stopCore } from './stop.ts'
@@ -123,8 +124,10 @@ export async function createCore(options: CoreOptions): Promise<Core> {
     orphaned: (session, entries) => redelivery.take(session, entries),
     discard: (account) => void discard(account, storage, log),
   })
+  const ledger = given === undefined ? undefined : new SessionLedger({ bus, clock, coordinator: given.coordinator })
   const streams = new StreamManagement({
     clock, random, log, metrics, registry, binding, hooks, config: config.streamManagement ?? defaultStreamManagement,
+    members: ledger && { ledger, digestOf: (bytes) => options.hasher.hash('sha-512', bytes), begun: (session) => mirror?.begun(session) },
   })
   // For replies: nobody waits until they are durable.
   const reply = (stanza: Stanza) => void router.route(stanza)
@@ -137,10 +140,9 @@ export async function createCore(options: CoreOptions): Promise<Core> {
     toAccount: (stanza) => repeats.deliver(stanza),
     toHost: (stanza) => host.receive(stanza),
   })
-  const repeats = new Repeats({ kept: () => loader.find(KeptMessages), deliver: (stanza) => delivery.deliver(stanza), log })
+  const repeats = new Repeats({ kept: () => loader.find(KeptMessages), deliver: (stanza) => delivery.deliver(stanza), log, clock })
   const inbox = new ClientInbox({ hooks, iqs, requests, log, metrics, route: (stanza) => router.route(stanza), repeats })
-  const accounts = accountsPort(registry, credentials)
-  const questions = new MemberQuestions({ bus, placement, carrier })
+  const [accounts, questions] = [accountsPort(registry, credentials), new MemberQuestions({ bus, placement, carrier })]
   const admin = accountAdminPort({ placement, carrier, storage, registry, binding, hooks, credentials, hosts })
   const loader = new ModuleLoader({ storage, registry, hooks, iqs, log, bindInline })
   bindInline.add(SmEnable, (session, wish) => streams.enableInline(session as LocalSession, wish))
@@ -155,8 +157,8 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   loader.offer(ServerInfo, serverInfo(options, loader, components))
   await loader.load(options.modules, config.modules)
   expandBroadcasts(router, loader, hooks)
-  const mirror = given === undefined ? undefined : new SessionMirror({ bus, clock, hooks, coordinator: given.coordinator })
-  const members = new MemberCore({ bus, placement, clock, log, hooks, registry, binding, components, streams, loader, mirror, questions, reply })
+  const mirror = ledger === undefined ? undefined : new SessionMirror({ bus, clock, hooks, ledger })
+  const members = new MemberCore({ bus, placement, clock, log, hooks, registry, binding, components, streams, repeats, loader, mirror, questions, reply })
   const service = busService({
     bus, binding, inbox, streams, router, components, loader, bindInline, auth: options.auth, hosts, iqs, log, admin, requests, members, mirror, questions,
   })

@@ -122,6 +122,11 @@ export class LocalSession implements Session {
     return this.management === undefined && this.#presence !== undefined && (this.#held === undefined || this.#held.isEmpty)
   }
 
+  /** Whether something is kept back, to go behind what a holder sends. */
+  get isHeld(): boolean {
+    return this.#held !== undefined && !this.#held.isEmpty
+  }
+
   /** As `isDirect`, and presence passes as it is: it may be sent together with that of others. */
   get isPlain(): boolean {
     return this.sieve === undefined && !this.isEnded && this.isDirect

@@ -4,7 +4,9 @@
  * It exists only for sessions that asked for it. The rules are in `StreamManagement`; this is their record, for any kind of
  * session `S`, since sessions refer to it.
  */
+import type { Stamps } from '../protocol/stamps.ts'
 import { HandledCount } from './handled-count.ts'
+import type { SentAgain } from './sent-again.ts'
 import { UnackedQueue, wireOf } from './unacked-queue.ts'
 import type { QueueEntry } from './unacked-queue.ts'
 
@@ -25,6 +27,10 @@ export interface StreamStart {
   readonly resumeMs: number
   readonly handled?: number
   readonly acked?: number
+  /** The queue was lost with a member, and how far the client had acknowledged it: the client says that when it resumes. */
+  readonly isAckedUnknown?: boolean
+  /** The client has every message that it was given before that, in ms since the Unix epoch. */
+  readonly since?: number
 }
 
 export class ManagedStream<S> {
@@ -49,6 +55,20 @@ export class ManagedStream<S> {
   isOverflowing = false
   /** Counts attempts to resume, so that the newest wins. */
   attempts = 0
+  /** See `StreamStart`. */
+  isAckedUnknown: boolean
+  /** See `StreamStart`; as it was told last. */
+  since: number
+  /** In the queue are messages that are older than that they were put there. */
+  isBehind: boolean
+  /** The coordinator has all that another member needs to go on with the stream (`session-ledger.ts`). */
+  isInLedger = false
+  /** On the list of those of which the coordinator is told soon. */
+  isCountDue = false
+  /** Names the client's messages; there only where there are several members. */
+  stamps: Stamps | undefined = undefined
+  /** While the client sends again what a dead member may have handled. */
+  again: SentAgain | undefined = undefined
   readonly #rules: StreamRules<S>
 
   constructor(rules: StreamRules<S>, session: S, start: StreamStart) {
@@ -58,6 +78,9 @@ export class ManagedStream<S> {
     this.resumeMs = start.resumeMs
     this.inbound = new HandledCount((h) => rules.acknowledge(this, h), start.handled)
     this.queue = new UnackedQueue(start.acked)
+    this.isAckedUnknown = start.isAckedUnknown === true
+    this.since = start.since ?? 0
+    this.isBehind = start.since !== undefined
   }
 
   get isDetached(): boolean {

@@ -1,15 +1,15 @@
 /**
- * What a core does as one of several (ADR 0012): gives accounts away and takes them over, goes on with sessions whose core
- * died, and ends those that died with it.
+ * What a core does as one of several (ADR 0012, 0019): gives accounts away and takes them over, goes on with sessions whose core
+ * died, waits for clients that died with it, and ends those that cannot come back.
  */
-import { accountLeaving, PresenceFanOut, sessionRestored } from '@rollcall/module-api'
+import { accountLeaving, PresenceFanOut, sessionAdopted, sessionRestored } from '@rollcall/module-api'
 import { parseJid, parseJidWire } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import type { Bus, Clock, Json, Log, MemberId } from '@rollcall/ports'
 import { errorReply, stanzaFromFrame, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
 import { defaultLimits, latin1ToBytes, scanDocument } from '@rollcall/xml'
-import type { BurySessions, RestoreSession } from '../protocol/member-messages.ts'
+import type { AdoptSessions, BurySessions, RestoreSession } from '../protocol/member-messages.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import type { Placement } from '../protocol/placement.ts'
 import type { AccountRegistry } from './account-registry.ts'
@@ -20,6 +20,8 @@ import { DurableWork } from './durable-work.ts'
 import type { HookChains } from './hook-chains.ts'
 import type { MemberQuestions } from './member-questions.ts'
 import type { ModuleLoader } from './module-loader.ts'
+import type { Repeats } from './repeats.ts'
+import { SENT_AGAIN_MAX } from './sent-again.ts'
 import type { MirroredRecord, SessionMirror } from './session-mirror.ts'
 import { exportAccount, importAccount, importSession } from './snapshot.ts'
 import type { AccountSnapshot } from './snapshot.ts'
@@ -37,6 +39,7 @@ export interface MemberCorePorts {
   readonly binding: Binding
   readonly components: ComponentTable
   readonly streams: StreamManagement
+  readonly repeats: Repeats
   readonly loader: ModuleLoader
   /** Absent where there is one member. */
   readonly mirror: SessionMirror | undefined
@@ -54,6 +57,7 @@ export class MemberCore {
   readonly #ports: MemberCorePorts
   readonly #leaving
   readonly #restored
+  readonly #adopted
   /** Sessions that came here with stanzas that their old owner has not called safe. */
   readonly #unsafe = new Map<string, { readonly owner: MemberId; readonly resolve: () => void }>()
 
@@ -61,6 +65,7 @@ export class MemberCore {
     this.#ports = ports
     this.#leaving = ports.hooks.observe(accountLeaving)
     this.#restored = ports.hooks.observe(sessionRestored)
+    this.#adopted = ports.hooks.observe(sessionAdopted)
   }
 
   /** Tells a member that has come what it has to know of this one. */
@@ -93,8 +98,9 @@ export class MemberCore {
   }
 
   async takeOver(snapshot: AccountSnapshot): Promise<void> {
-    const { binding, loader, mirror, registry, streams } = this.#ports
-    const account = await importAccount(snapshot, { registry, sessionSlots: loader.sessionSlots, sessionPorts: binding.sessionPorts, streams })
+    const { binding, loader, mirror, registry, repeats, streams } = this.#ports
+    const { sessionSlots } = loader
+    const account = await importAccount(snapshot, { registry, sessionSlots, sessionPorts: binding.sessionPorts, streams, repeats })
     registry.install(account)
     for (const session of account.sessions.values()) {
       binding.install(session)
@@ -141,6 +147,7 @@ export class MemberCore {
       const work = new DurableWork()
       this.#leaving.run({ account, waitFor: work.waitFor })
       await work.promise?.catch((error: unknown) => log.error('account-leaves-unsaved', { account: account.jid.toString(), error }))
+      for (const { management } of account.sessions.values()) await management?.again?.idle()
       const snapshot = this.handOver(account.jid)
       if (snapshot === undefined) continue
       const owner = placement.memberOf(account.jid)
@@ -219,6 +226,31 @@ export class MemberCore {
     mirror?.moved(session)
     const received = recent.map(readMessage).filter((stanza) => stanza !== undefined)
     this.#restored.run({ session, unacked, received })
+  }
+
+  /** Waits for the clients of sessions that died with their core; nobody else notices. Settles when they are here. */
+  async adopt({ sessions }: AdoptSessions): Promise<void> {
+    await Promise.all(sessions.map((lost) => {
+      const record = JSON.parse(lost.record) as MirroredRecord
+      return this.#withAccount(parseJid(lost.key).bare.toString(), record, (account) => {
+        if (account !== undefined) this.#adopt(account, record, lost)
+      })
+    }))
+  }
+
+  #adopt(account: LocalAccount, record: MirroredRecord, { handled, since }: AdoptSessions['sessions'][number]): void {
+    const { binding, clock, loader, mirror, repeats, streams } = this.#ports
+    const { resourcepart, resumable } = record
+    if (resumable === undefined || account.sessions.has(resourcepart)) return
+    const session = importSession(account, record, { sessionSlots: loader.sessionSlots, sessionPorts: binding.sessionPorts })
+    account.sessions.set(resourcepart, session)
+    const { detachedAt, resumeMs, token } = resumable
+    const detachedForMs = detachedAt === null ? undefined : Math.max(0, clock.now() - detachedAt)
+    const stream = streams.adoptLost(session, { token, resumeMs, handled, since }, detachedForMs)
+    if (stream === undefined) return binding.unbind(session, 'lost')
+    stream.again = repeats.sentAgain((handled + SENT_AGAIN_MAX) >>> 0)
+    mirror?.moved(session)
+    this.#adopted.run({ session, since })
   }
 
   /** Ends sessions that died with their core: their contacts are told. */

@@ -4,14 +4,16 @@
  */
 import type { KeptMessages } from '@rollcall/module-api'
 import type { Jid } from '@rollcall/jid'
-import type { Log } from '@rollcall/ports'
+import type { Clock, Log } from '@rollcall/ports'
 import type { Stanza } from '@rollcall/stanza'
+import { SentAgain } from './sent-again.ts'
 
 export interface RepeatsPorts {
   /** Undefined where nobody keeps messages: then all are new. */
   readonly kept: () => KeptMessages | undefined
   readonly deliver: (stanza: Stanza) => void | Promise<void>
   readonly log: Log
+  readonly clock: Clock
 }
 
 export class Repeats {
@@ -36,6 +38,11 @@ export class Repeats {
   /** Delivers a stanza to an account here, unless it is a message that the account has. */
   deliver(stanza: Stanza): void | Promise<void> {
     return stanza.isAgain && stanza.kind === 'message' ? this.#deliverOnce(stanza) : this.#ports.deliver(stanza)
+  }
+
+  /** For a client that sends again what a dead member may have handled, up to its stanza of that number. */
+  sentAgain(until: number): SentAgain {
+    return new SentAgain({ nowMs: () => this.#ports.clock.monotonic(), decided: () => this.decided() }, until)
   }
 
   /** Settles when of all messages that came again it is decided whether they are new; who asked first goes on first. */

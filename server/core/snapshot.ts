@@ -14,6 +14,7 @@ import type { AccountRegistry } from './account-registry.ts'
 import { LocalAccount, LocalSession } from './entities.ts'
 import type { SessionPorts } from './entities.ts'
 import type { ManagedStream } from './managed-stream.ts'
+import type { Repeats } from './repeats.ts'
 import type { StreamManagement } from './stream-management.ts'
 import { DeliveredStanza } from './unacked-queue.ts'
 import type { QueueEntry } from './unacked-queue.ts'
@@ -45,6 +46,12 @@ export interface StreamRecord {
   /** So many of those, the latest, are not safe yet: the old owner says when they are. Absent: all are. */
   readonly unsafe?: number
   readonly acked: number
+  /** The client says when it resumes what it has acknowledged; absent where that is known. */
+  readonly isAckedUnknown?: true
+  /** The client has every message that it was given before that, ms since the Unix epoch; absent from older members. */
+  readonly since?: number
+  /** Up to that stanza of the client a dead member may have handled some; absent where that is known. */
+  readonly againUntil?: number
   readonly latencyMs: number
   /** Null while there is a connection. */
   readonly detachedForMs: number | null
@@ -131,14 +138,17 @@ export function recordOf(session: LocalSession): SessionRecord {
 }
 
 function exportStream(
-  { token, resumeMs, inbound, queue, latencyMs, detachedAtMs }: ManagedStream<LocalSession>, nowMs: number,
-  exportEntry: (entry: QueueEntry) => EntryRecord,
+  stream: ManagedStream<LocalSession>, nowMs: number, exportEntry: (entry: QueueEntry) => EntryRecord,
 ): StreamRecord {
+  const { token, resumeMs, inbound, queue, latencyMs, detachedAtMs, again, isAckedUnknown, since } = stream
   return {
     token, resumeMs, latencyMs,
     handled: inbound.handled,
     ...(inbound.handled === inbound.safe ? {} : { unsafe: (inbound.handled - inbound.safe) >>> 0 }),
     acked: queue.acked,
+    since,
+    ...(isAckedUnknown ? { isAckedUnknown } : {}),
+    ...(again === undefined ? {} : { againUntil: again.until }),
     detachedForMs: detachedAtMs === undefined ? null : nowMs - detachedAtMs,
     unacked: [...queue.entries()].map(exportEntry),
   }
@@ -149,6 +159,7 @@ export interface ImportPorts {
   readonly sessionSlots: ReadonlyMap<string, SessionSlot<unknown>>
   readonly sessionPorts: SessionPorts
   readonly streams: StreamManagement
+  readonly repeats: Repeats
 }
 
 /**
@@ -165,7 +176,7 @@ export async function importAccount(snapshot: AccountSnapshot, ports: ImportPort
   }))
   const account = new LocalAccount(jid, states, snapshot.isTemporary === true)
   for (const record of snapshot.sessions) account.sessions.set(record.resourcepart, importSession(account, record, ports))
-  importStreams(account, snapshot.sessions, ports.streams)
+  importStreams(account, snapshot.sessions, ports)
   return account
 }
 
@@ -186,7 +197,7 @@ export function importSession(
 }
 
 /** After all sessions, since entries refer to everybody who got the message. */
-function importStreams(account: LocalAccount, records: readonly SessionRecord[], streams: StreamManagement): void {
+function importStreams(account: LocalAccount, records: readonly SessionRecord[], { repeats, streams }: ImportPorts): void {
   const originals = new Map<number, DeliveredStanza>()
   const importEntry = (entry: EntryRecord): QueueEntry => {
     if (typeof entry === 'string') return entry
@@ -206,5 +217,6 @@ function importStreams(account: LocalAccount, records: readonly SessionRecord[],
     if (record === undefined) continue
     const stream = streams.adopt(session, record, record.unacked.map(importEntry), record.detachedForMs ?? undefined)
     stream.latencyMs = record.latencyMs
+    if (record.againUntil !== undefined) stream.again = repeats.sentAgain(record.againUntil)
   }
 }

@@ -17,6 +17,8 @@ import type { Input } from '@rollcall/protocol'
 import type { StanzaErrorCondition } from '@rollcall/stanza'
 import type { XmlElement } from '@rollcall/xml'
 import type { CloseStream, ResumeReply, ResumeSession } from '../protocol/messages.ts'
+import { Stamps } from '../protocol/stamps.ts'
+import type { Digest } from '../protocol/stamps.ts'
 import type { AccountRegistry } from './account-registry.ts'
 import type { Binding } from './binding.ts'
 import type { StreamManagementConfig } from './config.ts'
@@ -26,6 +28,7 @@ import type { ClaimChain, HookChains, ObserveChain } from './hook-chains.ts'
 import type { HookEvent } from './hook-event.ts'
 import { ManagedStream } from './managed-stream.ts'
 import type { StreamRules, StreamStart } from './managed-stream.ts'
+import type { SessionLedger } from './session-ledger.ts'
 import type { QueueEntry } from './unacked-queue.ts'
 
 export interface StreamManagementPorts {
@@ -37,6 +40,16 @@ export interface StreamManagementPorts {
   readonly registry: AccountRegistry
   readonly binding: Binding
   readonly hooks: HookChains
+  /** Absent where there is one member. */
+  readonly members: StreamMembers | undefined
+}
+
+/** What stream management needs where there are several members (ADR 0019). */
+export interface StreamMembers {
+  readonly ledger: SessionLedger
+  readonly digestOf: Digest
+  /** A stream has begun: to be known elsewhere before the client knows. */
+  readonly begun: (session: LocalSession) => void
 }
 
 const SWEEP_PERIOD_MS = 1_000
@@ -145,7 +158,9 @@ export class StreamManagement implements StreamRules<LocalSession> {
       session.sendNonza(failed('bad-request'))
       return
     }
-    session.sendNonza(SmEnabled.toWire(this.#start(session, wish)))
+    const answer = SmEnabled.toWire(this.#start(session, wish))
+    this.#ports.members?.begun(session)
+    session.sendNonza(answer)
   }
 
   /** Turns acknowledgements on while the resource is bound (§2.1); the answer stands in `<bound/>`. */
@@ -158,8 +173,16 @@ export class StreamManagement implements StreamRules<LocalSession> {
     const { location, resumeMaxSeconds } = this.#config
     const seconds = wish.resume ? Math.min(wish.max ?? resumeMaxSeconds, resumeMaxSeconds) : 0
     const token = seconds === 0 ? '' : this.#ports.random.id()
-    session.management = new ManagedStream(this, session, { token, resumeMs: seconds * 1000 })
+    session.management = this.#newStream(session, { token, resumeMs: seconds * 1000 })
+    session.management.since = this.#ports.clock.now()
     return seconds === 0 ? {} : { id: token, resume: true, max: seconds, ...(location === '' ? {} : { location }) }
+  }
+
+  #newStream(session: LocalSession, start: StreamStart): SessionStream {
+    const { members } = this.#ports
+    const stream = new ManagedStream(this, session, start)
+    if (members !== undefined && start.token !== '') stream.stamps = new Stamps(members.digestOf, start.token)
+    return stream
   }
 
   /** §3: one attempt is all there is. */
@@ -213,7 +236,8 @@ export class StreamManagement implements StreamRules<LocalSession> {
   // ------------------------------------------------------------------------------------ what streams tell (StreamRules)
 
   acknowledge(stream: SessionStream, h: number): void {
-    stream.session.sendNonza(SmAnswer.toWire({ handled: h }))
+    if (stream.isInLedger) this.#ports.members?.ledger.acknowledge(stream, h)
+    else stream.session.sendNonza(SmAnswer.toWire({ handled: h }))
   }
 
   queued(stream: SessionStream, bytes: number): boolean {
@@ -343,6 +367,8 @@ export class StreamManagement implements StreamRules<LocalSession> {
     if (this.#config.durability === 'commit') await stream.inbound.settled()
     if (session.isEnded || stream.attempts !== attempt) return this.#unknown(request)
     this.#attach(stream, edge, request)
+    // The client forgets what it is told is handled.
+    if (stream.isInLedger) await this.#ports.members?.ledger.written()
     return { isResumed: true, jid: session.jid, wire: SmResumed.toWire({ previousId: stream.token, handled: stream.inbound.handled }) }
   }
 
@@ -360,6 +386,7 @@ export class StreamManagement implements StreamRules<LocalSession> {
   }
 
   #refusal(stream: SessionStream, { handled }: ResumeSession): ResumeReply | undefined {
+    if (stream.isAckedUnknown) return undefined
     const { queue } = stream
     const distance = queue.distance(handled)
     if (distance >= 0 && distance <= queue.length) return undefined
@@ -379,6 +406,8 @@ export class StreamManagement implements StreamRules<LocalSession> {
     this.#ports.binding.sessions.add(session)
     // The client read the name of its stream, and so everything before.
     session.earlyArrived()
+    if (stream.isAckedUnknown) queue.acked = handled
+    stream.isAckedUnknown = false
     this.#drop(stream, queue.distance(handled))
     for (const entry of queue.entries()) session.replay(entry)
     this.#replayed.add(queue.length)
@@ -392,7 +421,8 @@ export class StreamManagement implements StreamRules<LocalSession> {
 
   /** Makes the stream of a session that came from another member. `detachedForMs`: undefined while it has a connection. */
   adopt(session: LocalSession, start: StreamStart, entries: Iterable<QueueEntry>, detachedForMs: number | undefined): SessionStream {
-    const stream = new ManagedStream(this, session, start)
+    // Who says nothing of it had the connection until now: what is older was acknowledged, or the connection given up.
+    const stream = this.#newStream(session, { since: this.#ports.clock.now() - this.#config.ackTimeoutMaxMs, ...start })
     session.management = stream
     for (const entry of entries) {
       stream.queue.push(entry)
@@ -401,6 +431,14 @@ export class StreamManagement implements StreamRules<LocalSession> {
     this.#unackedBytes += stream.queue.bytes
     if (detachedForMs !== undefined) this.#waitForClient(stream, this.#ports.clock.monotonic() - detachedForMs)
     else if (stream.queue.length > 0) this.#askSoon(stream)
+    return stream
+  }
+
+  /** As `adopt`, of a session that died with its member: its client is expected, as long as there is room for it. */
+  adoptLost(session: LocalSession, start: StreamStart, detachedForMs: number | undefined): SessionStream | undefined {
+    if (this.#detached.size >= this.#config.detachedSessionsMax) return undefined
+    const stream = this.adopt(session, { ...start, isAckedUnknown: true }, [], detachedForMs ?? 0)
+    if (detachedForMs === undefined) this.#onDetached.run({ session })
     return stream
   }
 

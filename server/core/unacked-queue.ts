@@ -80,6 +80,15 @@ export class UnackedQueue {
     return (this.acked + this.length) >>> 0
   }
 
+  /** When the oldest message that is not acknowledged was given to the client, ms since the Unix epoch; undefined when there is none. */
+  get oldestMessageAt(): number | undefined {
+    for (let i = this.#head; i < this.#entries.length; i++) {
+      const entry = this.#entries[i] as QueueEntry
+      if (typeof entry !== 'string' && entry.stanza.kind === 'message') return entry.at
+    }
+    return undefined
+  }
+
   push(entry: QueueEntry): void {
     this.#entries.push(entry)
     this.bytes += wireOf(entry).length

@@ -60,8 +60,13 @@ export class ClientStanzas {
     if (kind === 'iq' && (!this.#isGoodIq(connection, stanza) || this.#isOwnIq(connection, stanza))) return
     this.#hub.metrics.stanzasIn.add(1)
     if (this.#hub.ports.log.isDebug) this.#trace(connection, stanza)
-    if (connection.remote !== undefined) connection.remote.received++
+    if (connection.remote !== undefined) this.#count(connection.remote, stanza)
     this.#hub.sendFromClient(connection, { kind: 'client-stanza', conn: connection.id, stanza })
+  }
+
+  #count(remote: RemoteSession, stanza: Stanza): void {
+    remote.received++
+    if (stanza.kind === 'message') stanza.stamp = remote.stamp((bytes) => this.#hub.ports.crypto.hash('SHA-512', bytes))
   }
 
   /** Gives the stanza the id under which every further step logs it. */

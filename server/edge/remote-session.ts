@@ -5,6 +5,8 @@
  */
 import { flatCopy } from '@rollcall/ports'
 import type { SessionState, StreamMirror } from '../protocol/member-messages.ts'
+import { Stamps } from '../protocol/stamps.ts'
+import type { Digest } from '../protocol/stamps.ts'
 
 /**
  * Messages are remembered for a while after they were written: the position in the account's log up to which they count as
@@ -23,6 +25,7 @@ export class RemoteSession {
   record = ''
   /** Stanzas of the client since its stream management began. */
   received = 0
+  #stamps: Stamps | undefined
   /** Of a client with stream management. */
   #stream: Omit<StreamMirror, 'handled' | 'acked' | 'unacked'> | undefined
   #acked = 0
@@ -39,10 +42,17 @@ export class RemoteSession {
     this.record = record
     if (stream === undefined) return
     const { acked, handled, resumeMs, token, unacked } = stream
+    if (this.#stream?.token !== token) this.#stamps = undefined
     this.#stream = { token, resumeMs }
     this.#acked = acked
     this.#unacked = [...unacked]
     if (isFresh || isMoved === true) this.received = handled
+  }
+
+  /** Stamp of the message that the client sent last; '' where its stream cannot be resumed. */
+  stamp(digestOf: Digest): string {
+    if (this.#stream === undefined || this.#stream.token === '') return ''
+    return (this.#stamps ??= new Stamps(digestOf, this.#stream.token)).of(this.received)
   }
 
   /** A wire string was given to the client. */

@@ -12,6 +12,7 @@
  *     C client-stanza     conn, mark, stanza    S component-stanza  conn, stanza
  *     N client-nonza      conn, mark, element   R route             mark, stanza
  *     B broadcast         mark, targets, stanza               O safe       seq, number of also, also
+ *     L ledger-counts     number of them, then each: key, handled, since
  *
  * `mark` is 0 without `seq`, 1 when `seq` is one more than that of the last mark, and else in full: 2 + 2 × `seq` (0 when
  * absent), plus one when `isAgain`.
@@ -33,7 +34,7 @@ import type { DeliverBroadcast } from './presence-messages.ts'
 
 const LETTER = {
   deliver: 68, presence: 80, presenceAgain: 112, answered: 65, shared: 87,
-  client: 67, nonza: 78, component: 83, route: 82, broadcast: 66, safe: 79, json: 74,
+  client: 67, nonza: 78, component: 83, route: 82, broadcast: 66, safe: 79, ledgerCounts: 76, json: 74,
 } as const
 
 class Encoder implements BusEncoder<ServerMessage> {
@@ -61,6 +62,11 @@ class Encoder implements BusEncoder<ServerMessage> {
         return 'N' + varint(message.conn) + this.#mark(message) + this.#element(message.element)
       case 'safe':
         return 'O' + varint(message.seq) + varint(message.also.length) + varints(message.also)
+      case 'ledger-counts': {
+        let text = 'L' + varint(message.counts.length)
+        for (const { key, handled, since } of message.counts) text += literal(key) + varint(handled) + varint(since)
+        return text
+      }
       case 'component-stanza':
         return 'S' + varint(message.conn) + writeStanza(message.stanza, this.#tables)
       default:
@@ -150,6 +156,11 @@ class Decoder implements BusDecoder<ServerMessage> {
         return { kind: 'client-nonza', conn, element: this.#element(reader), seq: this.#seq, isAgain: this.#isAgain }
       case LETTER.safe:
         return { kind: 'safe', seq: reader.varint(), also: reader.varints(reader.varint()) }
+      case LETTER.ledgerCounts: {
+        const counts = []
+        for (let left = reader.varint(); left > 0; left--) counts.push({ key: reader.literal(), handled: reader.varint(), since: reader.varint() })
+        return { kind: 'ledger-counts', counts }
+      }
       case LETTER.component:
         return { kind: 'component-stanza', conn: reader.varint(), stanza: readStanza(reader, this.#tables) }
       default:

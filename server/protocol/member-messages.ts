@@ -110,6 +110,25 @@ export interface LedgerEntry {
   /** The full JID. */
   readonly key: string
   readonly record: string
+  /** Present when its client may resume it (XEP-0198). */
+  readonly stream?: StreamCounts
+}
+/** Where a stream stands that is in the ledger. */
+export interface StreamCounts {
+  /** So many stanzas of the client are handled and safe, modulo 2^32: at least as many as it has been told of. */
+  readonly handled: number
+  /** The client has every message that it was given before that, in ms since the Unix epoch. */
+  readonly since: number
+}
+/** Core to the coordinator: streams of the ledger have moved on. */
+export interface LedgerCounts {
+  readonly kind: 'ledger-counts'
+  readonly counts: readonly (StreamCounts & { readonly key: string })[]
+}
+/** Coordinator to the new owner, in a change of the map: sessions that died with their core and that their clients will resume. */
+export interface AdoptSessions {
+  readonly kind: 'adopt'
+  readonly sessions: readonly (StreamCounts & { readonly key: string; readonly record: string })[]
 }
 /** Coordinator to the new owner: sessions that died with their core. */
 export interface BurySessions {
@@ -183,6 +202,6 @@ export interface BoshRequest {
 
 export type MemberMessage =
   | SafeUpTo | MapChange | MapMark | MapReady | MapActive | MemberGone | TakeOver | StanzasSafe
-  | SessionState | RestoreSession | LedgerEntry | BurySessions
+  | SessionState | RestoreSession | LedgerEntry | LedgerCounts | BurySessions | AdoptSessions
   | ComponentUp | ComponentDown | IqAnswer | AddressFailed
   | AccountAdminRequest | ModuleQuestion | Operate | GetMetrics | BoshRequest

@@ -2,13 +2,13 @@
  * Decides who owns what: one per deployment, in the process that supervises the members (ADR 0012).
  *
  * It knows who is there, computes the shard map anew when somebody comes or goes, and leads one change at a time. It also
- * keeps the ledger: sessions whose connection and core are on the same member, so that when it dies somebody knows whose
- * contacts must be told.
+ * keeps the ledger: sessions whose connection and core are on the same member, so that when it dies others can go on with those
+ * that their clients may resume (ADR 0019), and somebody knows whose contacts must be told of the rest.
  */
 import { parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import type { Bus, Clock, Log, MemberId, Timer } from '@rollcall/ports'
-import type { MapChange } from '../protocol/member-messages.ts'
+import type { AdoptSessions, LedgerCounts, LedgerEntry, MapChange } from '../protocol/member-messages.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import { shardOf } from '../protocol/placement.ts'
 import { rendezvous } from './shard-table.ts'
@@ -26,7 +26,13 @@ export interface CoordinatorPorts {
 /** A member that takes longer over a change is stuck. */
 export const CHANGE_MS_MAX = 30_000
 /** Sessions in one message. */
-const BURY_BATCH = 200
+const BATCH = 200
+
+interface LedgerRow {
+  readonly record: string
+  /** Undefined when no client can resume it. */
+  stream: LedgerEntry['stream']
+}
 
 interface Change {
   readonly message: MapChange
@@ -37,7 +43,7 @@ interface Change {
 export class Coordinator {
   readonly #ports: CoordinatorPorts
   readonly #live = new Set<MemberId>()
-  readonly #ledger = new Map<MemberId, Map<string, string>>()
+  readonly #ledger = new Map<MemberId, Map<string, LedgerRow>>()
   #mapped: readonly MemberId[] = []
   #owners: readonly number[] = []
   #epoch = 0
@@ -96,12 +102,30 @@ export class Coordinator {
       this.#finishIfReady(change)
       return true
     }
-    if (message.kind !== 'ledger') return false
-    let entries = this.#ledger.get(from)
-    if (entries === undefined) this.#ledger.set(from, entries = new Map())
-    if (message.record === '') entries.delete(message.key)
-    else entries.set(message.key, message.record)
+    if (message.kind === 'ledger') this.#enter(from, message)
+    else if (message.kind === 'ledger-counts') this.#count(from, message)
+    else return false
     return true
+  }
+
+  #enter(from: MemberId, { key, record, stream }: LedgerEntry): void {
+    const rows = this.#rowsOf(from)
+    if (record === '') rows.delete(key)
+    else rows.set(key, { record, stream })
+  }
+
+  #count(from: MemberId, { counts }: LedgerCounts): void {
+    const rows = this.#rowsOf(from)
+    for (const { key, handled, since } of counts) {
+      const row = rows.get(key)
+      if (row !== undefined) row.stream = { handled, since }
+    }
+  }
+
+  #rowsOf(member: MemberId): Map<string, LedgerRow> {
+    let rows = this.#ledger.get(member)
+    if (rows === undefined) this.#ledger.set(member, rows = new Map())
+    return rows
   }
 
   stop(): void {
@@ -127,6 +151,24 @@ export class Coordinator {
     this.#change = { message, waiting, timer }
     log.info('shard-map', { epoch: message.epoch, members, gone: message.gone })
     for (const member of members) bus.send(member, message)
+    for (const member of message.gone) this.#giveUpForAdoption(member, message)
+  }
+
+  /**
+   * Hands what others can go on with to the new owners, which have it before the map holds. From now on it dies with them, whether
+   * they have said so or not.
+   */
+  #giveUpForAdoption(dead: MemberId, change: MapChange): void {
+    const rows = this.#ledger.get(dead)
+    const resumable: AdoptSessions['sessions'][number][] = []
+    for (const [key, { record, stream }] of rows ?? []) if (stream !== undefined) resumable.push({ key, record, ...stream })
+    for (const [owner, sessions] of byOwner(resumable, change)) {
+      for (const { key, record, handled, since } of sessions) {
+        rows?.delete(key)
+        this.#rowsOf(owner).set(key, { record, stream: { handled, since } })
+      }
+      for (let i = 0; i < sessions.length; i += BATCH) this.#ports.bus.send(owner, { kind: 'adopt', sessions: sessions.slice(i, i + BATCH) })
+    }
   }
 
   #finishIfReady(change: Change): void {
@@ -142,19 +184,22 @@ export class Coordinator {
   }
 
   /** Hands what the dead member alone knew to those who tell contacts. */
-  #bury(dead: MemberId, { members, owners }: MapChange): void {
-    const byOwner = new Map<MemberId, { key: string; record: string }[]>()
-    for (const [key, record] of this.#ledger.get(dead) ?? []) {
-      const owner = members[owners[shardOf(parseJid(key))] as number] as MemberId
-      const list = byOwner.get(owner)
-      if (list === undefined) byOwner.set(owner, [{ key, record }])
-      else list.push({ key, record })
-    }
+  #bury(dead: MemberId, change: MapChange): void {
+    const rest = Array.from(this.#ledger.get(dead) ?? [], ([key, { record }]) => ({ key, record }))
     this.#ledger.delete(dead)
-    for (const [owner, sessions] of byOwner) {
-      for (let i = 0; i < sessions.length; i += BURY_BATCH) {
-        this.#ports.bus.send(owner, { kind: 'bury', sessions: sessions.slice(i, i + BURY_BATCH) })
-      }
+    for (const [owner, sessions] of byOwner(rest, change)) {
+      for (let i = 0; i < sessions.length; i += BATCH) this.#ports.bus.send(owner, { kind: 'bury', sessions: sessions.slice(i, i + BATCH) })
     }
   }
+}
+
+function byOwner<T extends { readonly key: string }>(sessions: readonly T[], { members, owners }: MapChange): Map<MemberId, T[]> {
+  const lists = new Map<MemberId, T[]>()
+  for (const session of sessions) {
+    const owner = members[owners[shardOf(parseJid(session.key))] as number] as MemberId
+    const list = lists.get(owner)
+    if (list === undefined) lists.set(owner, [session])
+    else list.push(session)
+  }
+  return lists
 }

@@ -45,6 +45,7 @@ export function joinMembers({ bus, clock, coordinator, core, edge, log, metrics,
       handOverMoved: () => core().members.handOverMoved(),
       takeOverFrom: (owner, snapshot) => core().members.takeOverFrom(owner, snapshot),
       restore: (from, session) => core().members.restore(from, session),
+      adopt: (lost) => core().members.adopt(lost),
     },
     edge: {
       holdMoving: (isMoving) => edge().members.holdMoving(isMoving),

@@ -58,8 +58,8 @@ const AGAIN: Pick<Confirmed, 'isAgain'> = { isAgain: true }
 
 interface Arrivals {
   readonly confirmations: Confirmations
-  /** Came while a message that was sent again is looked up; undefined when none is. */
-  waiting: ConfirmedMessage[] | undefined
+  /** Came while a message that was sent again is looked up, or is to happen behind it; undefined when none is. */
+  waiting: (ConfirmedMessage | (() => void))[] | undefined
   isDue: boolean
 }
 
@@ -111,7 +111,7 @@ export class Links implements Carrier {
   }
 
   fromClient(core: MemberId, client: Jid, message: FromClient, connection: object): void {
-    if (message.kind === 'client-stanza' && message.stanza.kind === 'message') message.stanza.stamp = this.#ports.random.id()
+    if (message.kind === 'client-stanza' && message.stanza.kind === 'message' && message.stanza.stamp === '') message.stanza.stamp = this.#ports.random.id()
     const letter: Letter = { kind: 'client', client, message, connection, isAgain: false }
     if (this.#ports.table.isMoving(client)) this.#parked.push(letter)
     else this.#send(core, letter)
@@ -209,6 +209,13 @@ export class Links implements Carrier {
     else this.#take(from, arrivals, message)
   }
 
+  /** Calls `then` when everything that has come from the member is handled as far as its order goes: mostly at once. */
+  afterArrivals(from: MemberId, then: () => void): void {
+    const waiting = this.#arrivals.get(from)?.waiting
+    if (waiting === undefined) then()
+    else waiting.push(then)
+  }
+
   #newArrivals(from: MemberId): Arrivals {
     const arrivals: Arrivals = {
       confirmations: new Confirmations(() => {
@@ -235,7 +242,10 @@ export class Links implements Carrier {
     const goOn = () => {
       const waiting = arrivals.waiting ?? []
       arrivals.waiting = undefined
-      for (const next of waiting) this.arrived(from, next)
+      for (const next of waiting) {
+        if (typeof next === 'function') this.afterArrivals(from, next)
+        else this.arrived(from, next)
+      }
     }
     void this.#ports.decided().then(goOn)
   }
@@ -292,6 +302,30 @@ export class Links implements Carrier {
     this.#ports.giveUp(letter.stanza)
     letter.safe.done()
     return false
+  }
+
+  /**
+   * What waits for accounts that go to other members goes there too, to wait there: whoever sent it may be on the move as well, and
+   * what it sends from its new member must not overtake. What edges sent stays: its sessions may not be there yet.
+   */
+  forwardParked(): void {
+    const { bus, table } = this.#ports
+    const letters = this.#parked
+    this.#parked = []
+    for (const letter of letters) {
+      if (letter.kind === 'broadcast') {
+        const here = letter.targets.filter((target) => table.memberOf(target) === bus.memberId)
+        if (here.length > 0) this.#parked.push({ ...letter, targets: here })
+        for (const target of letter.targets) {
+          const member = table.memberOf(target)
+          if (member !== bus.memberId) this.#send(member, { ...letter, targets: [target] })
+        }
+        continue
+      }
+      const owner = table.memberOf(entityOf(letter))
+      if (letter.kind === 'client' || owner === bus.memberId) this.#parked.push(letter)
+      else this.#send(owner, letter)
+    }
   }
 
   /**

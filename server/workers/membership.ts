@@ -6,9 +6,10 @@
  *     to them waits here. Sessions held here whose core died are announced to their new core. Then a mark goes to everybody
  *     (`flushed`): under the old map nothing more will come.
  *  2. All marks are in: nothing is under way to the shards that leave this member. Their accounts go to their new owners, with
- *     word of what their clients sent and is not safe yet: that may wait for the end of this very change. Then the second
- *     mark (`moved`).
- *  3. All second marks are in: every account that moves here is here. The coordinator is told (`map-ready`).
+ *     word of what their clients sent and is not safe yet: that may wait for the end of this very change. What waits here for
+ *     accounts that go to others goes after them. Then the second mark (`moved`).
+ *  3. All second marks are in: every account that moves here is here, and so are sessions that died with a member and that their
+ *     clients will resume: the coordinator sent them behind the announcement (`adopt`). It is told (`map-ready`).
  *  4. Everybody is ready: `map-active`. What waited goes on, in order, and clients are read again.
  *
  * Every message is FIFO per pair of members, so a mark stands behind what it speaks of. Members that die meanwhile are waited
@@ -17,7 +18,7 @@
 import type { Jid } from '@rollcall/jid'
 import { parseJid } from '@rollcall/jid'
 import type { Bus, Clock, HistogramMetric, Log, MemberId, Metrics } from '@rollcall/ports'
-import type { MapChange, MapMark, RestoreSession } from '../protocol/member-messages.ts'
+import type { AdoptSessions, MapChange, MapMark, RestoreSession } from '../protocol/member-messages.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
 import type { Links } from './links.ts'
 import type { ShardTable } from './shard-table.ts'
@@ -30,6 +31,8 @@ export interface MovingCore {
   handOverMoved(): Promise<void>
   takeOverFrom(owner: MemberId, snapshot: unknown): Promise<void>
   restore(edge: MemberId, session: RestoreSession): Promise<void>
+  /** Waits for the clients of sessions that died with a member. */
+  adopt(lost: AdoptSessions): Promise<void>
 }
 
 /** What a change of the map needs of the edge. */
@@ -96,7 +99,8 @@ export class Membership {
         this.#announced(message)
         return true
       case 'map-mark':
-        this.#marked(from, message)
+        // What came before it may wait until it is known whether it is new.
+        links.afterArrivals(from, () => this.#marked(from, message))
         return true
       case 'map-active':
         if (this.#change?.message.epoch === message.epoch) void this.#finish(this.#change)
@@ -107,6 +111,9 @@ export class Membership {
         return true
       case 'take-over':
         this.#import(core.takeOverFrom(from, message.snapshot))
+        return true
+      case 'adopt':
+        this.#import(core.adopt(message))
         return true
       case 'restore':
         this.#import(core.restore(from, message))
@@ -179,6 +186,7 @@ export class Membership {
       // What could not be handed over is loaded from storage by its new owner; its sessions are gone, and told so.
       this.#ports.log.error('hand-over-failed', { error })
     }
+    this.#ports.links.forwardParked()
     this.#mark('moved')
   }
 

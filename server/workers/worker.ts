@@ -111,6 +111,9 @@ class Worker {
     while (clock.monotonic() < endMs && members.some((member) => !bus.peers.has(member))) {
       await new Promise<void>((resolve) => void clock.after(REACH_LOOK_MS, resolve))
     }
+    // Whoever answers reaches this worker as well, and is not told of it before.
+    const reached = members.filter((member) => bus.peers.has(member))
+    await Promise.all(reached.map((member) => bus.request(member, { kind: 'host-info', host: '' }, REACH_MS).catch(() => {})))
     if (!bus.peers.has(SUPERVISOR)) throw new RollcallError('not-ready', 'the supervisor is not on the bus')
   }
 

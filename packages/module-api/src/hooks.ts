@@ -105,6 +105,12 @@ export const sessionRestored = observeHook<{
   readonly unacked: readonly Stanza[]
   readonly received: readonly Stanza[]
 }>('sessionRestored')
+/**
+ * A session goes on here that died with its member, connection and all; its client is expected to resume it. What was on its
+ * way to the client is lost: the client has every message that it was given before `since` (ms since the Unix epoch), and of
+ * later ones nobody knows.
+ */
+export const sessionAdopted = observeHook<{ readonly session: Session; readonly since: number }>('sessionAdopted')
 /** A session sent its first presence after being unavailable (RFC 6121 §4.2). */
 export const resourceAvailable = observeHook<{ readonly session: Session; readonly presence: Stanza }>('resourceAvailable')
 /** An available session sent presence with another priority (RFC 6121 §4.7.2.3); `session.priority` is the new one. */

@@ -34,6 +34,12 @@ export interface Bus<M extends BusMessage = BusMessage> {
   readonly memberId: MemberId
   attach(handler: BusHandler<M>): void
   send(to: MemberId, message: M): void
+  /**
+   * Writes what was sent to that member so far without waiting for the end of the turn, and calls `then` once nobody can take it
+   * back: from then on the other gets it even if this process is killed. At once where that is so at once; never when the member
+   * is gone.
+   */
+  afterWritten(to: MemberId, then: () => void): void
   request(to: MemberId, message: M, timeoutMs: number): Promise<unknown>
   close(): Promise<void>
 }

@@ -76,6 +76,10 @@ class RemoteBus implements Bus<ServerMessage> {
     if (!this.isDead) this.#bus.send(to, to === this.memberId ? message : this.#line(to).encode(message))
   }
 
+  afterWritten(to: MemberId, then: () => void): void {
+    if (!this.isDead) this.#bus.afterWritten(to, then)
+  }
+
   async request(to: MemberId, message: ServerMessage, timeoutMs: number): Promise<unknown> {
     if (this.isDead) return new Promise(() => {})
     const reply = await this.#bus.request(to, to === this.memberId ? message : this.#line(to).encode(message), timeoutMs)
