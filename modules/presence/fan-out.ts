@@ -46,11 +46,12 @@ export class FanOut {
    * left alone although the sender's roster does not know it yet. Unavailable presence always passes: it may be the end
    * of directed presence.
    */
-  deliver(stanza: Stanza, targets: Iterable<Jid>, admission?: Admission): void {
+  deliver(stanza: Stanza, targets: readonly Jid[], admission?: Admission): void {
     const from = stanza.from as Jid
     const isUnavailable = stanza.type === 'unavailable'
     const { accounts, roster } = this.#ports
-    let route = this.#whereabouts.routeOf(from.bare)
+    // One who is told ahead of the others would be no beginning of a route.
+    let route = targets.length === 1 ? undefined : this.#whereabouts.routeOf(from.bare)
     const head = headOf(stanza)
     const tail = tailOf(stanza)
     const envelope = this.#ports.envelopes.open(from, head, tail)

@@ -60,6 +60,7 @@ beforeEach(() => {
   pacer = new Pacer({
     clock, load, budget: 0, law: new ShardLaw({ count: 1, of: () => 0 }, metrics, 1),
     audience: () => contacts,
+    maySee: (_account, contact) => contacts.some((other) => other.equals(contact)),
     broadcast: (stanza, targets) => {
       clock.workedMs += targets.length * TELL_MS
       for (const to of targets) told.push({ from: String(stanza.from), state: stanza.content || stanza.type, to: to.localpart })
@@ -178,11 +179,61 @@ describe('a change that very many are told of', () => {
   })
 })
 
+describe('a contact who is told ahead of the others', () => {
+  const [juliet] = people('juliet', 1) as [Jid]
+  const [romeo, other] = people('romeo', 2) as [Jid, Jid]
+  const [stranger] = people('paris', 1) as [Jid]
+  beforeEach(() => {
+    load.lag = 60
+    change(juliet, state(juliet, 'old'), state(juliet, 'new'))
+  })
+  const later = (): void => {
+    clock.advance(1_000)
+    finish()
+  }
+
+  it('is told alone, and once; a stranger is told nothing', () => {
+    pacer.settleFor(juliet, romeo.withResource('street'))
+    pacer.settleFor(juliet, romeo)
+    pacer.settleFor(juliet, stranger)
+    assert.deepEqual(told.map(({ state: what, to }) => [what, to]), [['new', romeo.localpart]])
+    later()
+    assert.deepEqual(told.map(({ to }) => to).sort(), contacts.map(({ localpart }) => localpart).sort())
+  })
+
+  it('is told again of what is new when it is the turn of the others', () => {
+    pacer.settleFor(juliet, romeo)
+    change(juliet, state(juliet, 'new'), state(juliet, 'newest'))
+    later()
+    assert.deepEqual([seenBy(juliet, romeo), seenBy(juliet, other)], [['new', 'newest'], ['newest']])
+  })
+
+  it('learns that all is as it was, of which the others notice nothing', () => {
+    pacer.settleFor(juliet, romeo)
+    change(juliet, state(juliet, 'new'), state(juliet, 'old'))
+    later()
+    assert.deepEqual([seenBy(juliet, romeo), told.length], [['new', 'old'], 2])
+  })
+
+  it('is left out of what goes on in parts', () => {
+    load.lag = 0
+    contacts = people('romeo', 10_000)
+    const [star] = people('mercutio', 1) as [Jid]
+    change(star, state(star, 'old'), state(star, 'new'))
+    const last = contacts.at(-1) as Jid
+    assert.ok(told.length < contacts.length)
+    pacer.settleFor(star, last)
+    assert.deepEqual(seenBy(star, last), ['new'])
+    finish()
+    assert.deepEqual([seenBy(star, last), seenBy(star, contacts.at(-2) as Jid)], [['new'], ['new']])
+  })
+})
+
 describe('whatever comes when', () => {
   it('every contact sees a part of what a resource did, in order, and the last of it', () => {
     const senders = people('juliet', 3)
     const step = fc.oneof(
-      { weight: 5, arbitrary: fc.record({ who: fc.nat(2), what: fc.constantFrom('one', 'two', 'gone', 'settle') }) },
+      { weight: 5, arbitrary: fc.record({ who: fc.nat(2), what: fc.constantFrom('one', 'two', 'gone', 'settle', 'settle first', 'settle last') }) },
       { weight: 2, arbitrary: fc.constant('turn' as const) },
       { weight: 1, arbitrary: fc.record({ lag: fc.constantFrom(0, 30, 100) }) },
       { weight: 1, arbitrary: fc.record({ ms: fc.integer({ min: 1, max: 300 }) }) },
@@ -198,6 +249,11 @@ describe('whatever comes when', () => {
         else if ('lag' in move) load.lag = move.lag
         else if ('ms' in move) clock.advance(move.ms)
         else if (move.what === 'settle') pacer.settle(senders[move.who] as Jid)
+        else if (move.what.startsWith('settle')) {
+          const contact = contacts.at(move.what === 'settle first' ? 0 : -1) as Jid
+          pacer.settleFor(senders[move.who] as Jid, contact)
+          assert.equal(seenBy(senders[move.who] as Jid, contact).at(-1) ?? 'gone', did[move.who]?.at(-1))
+        }
         else if (did[move.who]?.at(-1) !== move.what) {
           const sender = senders[move.who] as Jid
           const latest = move.what === 'gone' ? gone(sender) : state(sender, move.what)
@@ -211,8 +267,7 @@ describe('whatever comes when', () => {
       assert.equal(pacer.size, 0)
       for (const [at, sender] of senders.entries()) {
         for (const contact of [contacts[0] as Jid, contacts.at(-1) as Jid]) {
-          const from = resource(sender).toString()
-          const saw = told.filter((one) => one.from === from && one.to === contact.localpart).map((one) => (one.state === 'unavailable' ? 'gone' : one.state))
+          const saw = seenBy(sender, contact)
           assertSubsequence(saw, did[at] as string[])
           assert.equal(saw.at(-1) ?? 'gone', did[at]?.at(-1))
         }
@@ -220,6 +275,12 @@ describe('whatever comes when', () => {
     }), { numRuns: 150 })
   })
 })
+
+/** What a contact was told of a sender. */
+function seenBy(sender: Jid, contact: Jid): string[] {
+  const from = resource(sender).toString()
+  return told.filter((one) => one.from === from && one.to === contact.localpart).map((one) => (one.state === 'unavailable' ? 'gone' : one.state))
+}
 
 function assertSubsequence(part: readonly string[], whole: readonly string[]): void {
   let at = 0

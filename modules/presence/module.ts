@@ -4,6 +4,7 @@ import {
   PresenceFanOut, priorityChanged, resourceAvailable, resourceUnavailable, Router, sessionAdopted, sessionResumed, sessionUnbound, Shards,
 } from '@rollcall/module-api'
 import { Clock, Load, Log, Metrics } from '@rollcall/ports'
+import type { Jid } from '@rollcall/jid'
 import type { Stanza } from '@rollcall/stanza'
 import { Roster } from '../roster/port.ts'
 import { AbsentContacts } from './absent-contacts.ts'
@@ -50,6 +51,7 @@ export default defineModule({
     const pacer = new Pacer({
       clock, load, law, budget: config.deliveriesPerSecondMax,
       audience: (account) => service.audience(account),
+      maySee: (account, contact) => service.maySee(account, contact),
       broadcast: (stanza, targets) => router.broadcast(stanza, targets),
       coalesced: metrics.counter('rollcall_presence_coalesced_total', 'Changes that were superseded before contacts were told.'),
       damped: metrics.counter('rollcall_presence_damped_total', 'Resources that were back as they were before contacts were told.'),
@@ -88,9 +90,8 @@ export default defineModule({
       ask: (account, contact) => service.ask(account, contact),
       last: (account) => lasts.read(account.bare.toString()),
     })
-    // Whatever else a resource sends, its contacts learn first how it is.
     context.on(outbound, 'late', ({ session, stanza }) => {
-      if (pacer.size > 0 && !isStateOf(stanza)) pacer.settle(session.jid)
+      if (pacer.size > 0) settleBefore(pacer, session.jid, stanza)
     })
     context.on(outboundPresence, 'normal', (event) => service.sent(event))
     context.on(inboundPresence, 'normal', (event) => service.came(event))
@@ -110,7 +111,16 @@ export default defineModule({
   },
 })
 
-/** Undirected presence: a new state of its sender. */
-function isStateOf({ kind, to, type }: Stanza): boolean {
-  return kind === 'presence' && to === undefined && (type === '' || type === 'unavailable')
+/** Whatever else a resource sends, who gets it learns first how the resource is. */
+function settleBefore(pacer: Pacer, sender: Jid, { kind, to, type }: Stanza): void {
+  if (kind === 'presence') {
+    const isState = to === undefined && (type === '' || type === 'unavailable')
+    // Subscriptions change who is told.
+    if (!isState) pacer.settle(sender)
+  } else if (to !== undefined && !to.bareEquals(sender)) {
+    pacer.settleFor(sender, to)
+  } else if (kind === 'iq' && type === 'set') {
+    // What is published goes to contacts.
+    pacer.settle(sender)
+  }
 }

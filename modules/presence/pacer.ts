@@ -10,8 +10,9 @@
  * Each turn has a slice of time for broadcasts. What is left over when it is used up is `due`: it goes on in the next turns, in
  * the order in which it came, before anything newer; a broadcast to very many goes in parts. Between, messages have theirs.
  *
- * Order: whatever else an account's resources send, or is said about the account, is preceded by what waits about it
- * (`settle`). So a state is never overtaken, and never overtakes.
+ * Order: whatever else an account's resources send to a contact is preceded by what waits about it for that contact
+ * (`settleFor`), and whatever is said about the account by what waits for anybody (`settle`). So a state is never overtaken, and
+ * never overtakes. Who was told ahead of the others is noted, and is told again only of what is new then.
  */
 import type { Account } from '@rollcall/module-api'
 import type { Jid } from '@rollcall/jid'
@@ -42,6 +43,13 @@ interface Waiting {
   targets: readonly Jid[] | undefined
   /** How many of them have been. */
   toldCount: number
+  /** Who was told ahead of the others, by bare JID, and of which state; made on first use. */
+  ahead: Map<string, Ahead> | undefined
+}
+
+interface Ahead {
+  readonly contact: Jid
+  readonly state: Stanza
 }
 
 export interface PacerPorts {
@@ -51,6 +59,8 @@ export interface PacerPorts {
   readonly budget: number
   /** Everybody who may know. */
   readonly audience: (account: Account) => readonly Jid[]
+  /** Whether the contact is one of them. */
+  readonly maySee: (account: Account, contact: Jid) => boolean
   readonly broadcast: (stanza: Stanza, targets: readonly Jid[]) => void
   readonly coalesced: CounterMetric
   readonly damped: CounterMetric
@@ -106,7 +116,7 @@ export class Pacer {
       const entry = map.get(key)?.find((other) => other.targets === undefined && other.jid.equals(jid))
       if (entry !== undefined) return this.#supersede(map, entry, account, latest)
     }
-    const change: Waiting = { account, jid, known, latest, sinceMs: this.#ports.clock.monotonic(), targets: undefined, toldCount: 0 }
+    const change: Waiting = { account, jid, known, latest, sinceMs: this.#ports.clock.monotonic(), targets: undefined, toldCount: 0, ahead: undefined }
     // Who comes is announced without a window: contacts know nothing yet that could be the same.
     const delayMs = known === undefined ? 0 : this.#wantedMs() * OWN_PART
     if (this.size >= WAITING_MAX) {
@@ -136,6 +146,13 @@ export class Pacer {
     return fresh
   }
 
+  /** Tells one contact what waits about an account, of resources that are gone too, and the others when it is their turn (both bare JIDs). */
+  settleFor(account: Jid, contact: Jid): void {
+    if (this.size === 0) return
+    const key = account.bare.toString()
+    for (const entry of [...this.#due.get(key) ?? [], ...this.#waiting.get(key) ?? []]) this.#tellAhead(entry, contact)
+  }
+
   /** Sends everything that waits. */
   settleAll(): void {
     for (const entries of [...this.#due.values(), ...this.#waiting.values()]) for (const { jid } of [...entries]) this.settle(jid)
@@ -158,6 +175,8 @@ export class Pacer {
     if (!isAsKnown) return
     damped.add(1)
     drop(map, account.jid.toString(), entry)
+    const misled = [...entry.ahead?.values() ?? []].filter(({ state }) => !isSamePresence(state, latest))
+    if (misled.length > 0) this.#ports.broadcast(latest, misled.map(({ contact }) => contact))
   }
 
   // ------------------------------------------------------------------------------------ slices
@@ -198,16 +217,44 @@ export class Pacer {
     this.#openTurn()
     // Until it begins it may still be superseded.
     if (this.#spentMs >= SLICE_MS) return false
-    const targets = (entry.targets ??= this.#ports.audience(entry.account))
-    do this.#tellPart(entry, targets)
-    while (entry.toldCount < targets.length && this.#spentMs < SLICE_MS)
-    return entry.toldCount === targets.length
+    entry.targets ??= this.#audienceOf(entry)
+    do this.#tellPart(entry, entry.targets)
+    while (entry.toldCount < entry.targets.length && this.#spentMs < SLICE_MS)
+    return entry.toldCount === entry.targets.length
   }
 
   /** Tells everybody now. */
   #tellAll(entry: Waiting): void {
-    const targets = (entry.targets ??= this.#ports.audience(entry.account))
-    while (entry.toldCount < targets.length) this.#tellPart(entry, targets)
+    entry.targets ??= this.#audienceOf(entry)
+    while (entry.toldCount < entry.targets.length) this.#tellPart(entry, entry.targets)
+  }
+
+  /** Everybody who does not know yet. */
+  #audienceOf({ account, ahead, latest }: Waiting): readonly Jid[] {
+    const all = this.#ports.audience(account)
+    if (ahead === undefined) return all
+    return all.filter((contact) => {
+      const told = ahead.get(contact.toString())
+      return told === undefined || !isSamePresence(told.state, latest)
+    })
+  }
+
+  /** Tells one contact, if it does not know yet. */
+  #tellAhead(entry: Waiting, contact: Jid): void {
+    const { latest, targets } = entry
+    const key = contact.bare.toString()
+    if (targets !== undefined) {
+      const at = targets.findIndex((target, place) => place >= entry.toldCount && target.equals(contact.bare))
+      if (at < 0) return
+      entry.targets = targets.toSpliced(at, 1)
+    } else {
+      const told = entry.ahead?.get(key)
+      if (told !== undefined && isSamePresence(told.state, latest)) return
+      if (!this.#ports.maySee(entry.account, contact)) return
+      entry.ahead ??= new Map()
+      entry.ahead.set(key, { contact: contact.bare, state: latest })
+    }
+    this.#ports.broadcast(latest, [contact.bare])
   }
 
   #tellPart(entry: Waiting, targets: readonly Jid[]): void {

@@ -15,6 +15,8 @@ beforeEach(async () => {
 })
 afterEach(() => host.stop())
 
+const TYBALT = 'tybalt@capulet.example'
+
 /** juliet and nurse see each other; tybalt is a stranger to both. */
 async function befriend(scene: TestHost): Promise<void> {
   await seed(scene, JULIET, { [NURSE]: rowIn('both') })
@@ -136,6 +138,27 @@ describe('under load', () => {
   })
 })
 
+describe('what waits for two contacts', () => {
+  it('is taken along by a message for its receiver, and waits for the other', async () => {
+    await seed(host, JULIET, { [NURSE]: rowIn('both'), [TYBALT]: rowIn('both') })
+    await seed(host, TYBALT, { [JULIET]: rowIn('both') })
+    const [nurse, tybalt] = [await enter(host, 'nurse', 'kitchen'), await enter(host, 'tybalt', 'street')]
+    const juliet = await enter(host, 'juliet', 'balcony', show('chat'))
+    for (const contact of [nurse, tybalt]) contact.clear()
+    host.load.lag = 60
+    juliet.send(show('away'))
+    juliet.send(`<message to='${NURSE}' type='chat' id='m'/>`)
+    await nurse.receives(seen('away'), `<message from='${JULIET}/balcony' to='${NURSE}' type='chat' id='m'/>`)
+    await tybalt.receivesNothing()
+    juliet.send(`<iq type='get' id='i'><ping xmlns='urn:xmpp:ping'/></iq>`)
+    await tybalt.receivesNothing()
+    juliet.send(show('xa'))
+    await host.advance(10_000)
+    await nurse.receives(seen('xa'))
+    await tybalt.receives(seen('xa').replace(NURSE, TYBALT))
+  })
+})
+
 describe('the budget', () => {
   it('makes changes wait on an idle member when it is used up, and what waits is sent when it allows', async () => {
     await host.stop()
@@ -156,10 +179,11 @@ describe('the budget', () => {
 
 // ---------------------------------------------------------------------------------------------- properties
 
-type Step = { readonly who: number; readonly what: 'show' | 'gone' | 'message' | 'lost' | 'relog' } | { readonly lag: number } | { readonly ms: number }
+type Deed = 'show' | 'gone' | 'message' | 'to tybalt'
+type Step = { readonly who: number; readonly what: Deed | 'lost' | 'relog' } | { readonly lag: number } | { readonly ms: number }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ who: fc.nat(1), what: fc.constantFrom<'show' | 'gone' | 'message'>('show', 'show', 'gone', 'message') }) },
+  { weight: 6, arbitrary: fc.record({ who: fc.nat(1), what: fc.constantFrom<Deed>('show', 'show', 'gone', 'message', 'to tybalt') }) },
   { weight: 2, arbitrary: fc.record({ who: fc.nat(1), what: fc.constantFrom<'lost' | 'relog'>('lost', 'relog') }) },
   { weight: 1, arbitrary: fc.record({ lag: fc.constantFrom(0, 20, 60, 200) }) },
   { weight: 2, arbitrary: fc.record({ ms: fc.integer({ min: 1, max: 400 }) }) },
@@ -195,9 +219,10 @@ class Actor {
     } else if (what === 'gone') {
       this.#become('gone')
       entity.send(`<presence type='unavailable'/>`)
-    } else if (what === 'message') {
-      this.did.push(`m${serial}`)
-      entity.send(`<message to='${NURSE}' type='chat' id='m${serial}'><body>${serial}</body></message>`)
+    } else if (what === 'message' || what === 'to tybalt') {
+      const name = `${what === 'message' ? 'm' : 't'}${serial}`
+      this.did.push(name)
+      entity.send(`<message to='${what === 'message' ? NURSE : TYBALT}' type='chat' id='${name}'><body>${serial}</body></message>`)
     } else if (what === 'lost') {
       this.#become('gone')
       this.entity = undefined
@@ -220,13 +245,15 @@ function assertSubsequence(part: readonly string[], whole: readonly string[]): v
 }
 
 describe('whatever happens under whatever load', () => {
-  it('a watcher sees a part of what a resource did, in order, with every message behind the state it was sent in, and the truth at the end', async () => {
+  it('each watcher sees a part of what a resource did, in order, each message behind the state it was sent in, and the truth at the end', async () => {
     await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), async (steps) => {
       const scene = await openScene()
       try {
         await befriend(scene)
-        const nurse = await enter(scene, 'nurse', 'kitchen')
-        const stranger = await enter(scene, 'tybalt', 'street')
+        await seed(scene, JULIET, { [TYBALT]: rowIn('both') })
+        await seed(scene, TYBALT, { [JULIET]: rowIn('both') })
+        const watchers = [await enter(scene, 'nurse', 'kitchen'), await enter(scene, 'tybalt', 'street')]
+        const stranger = await enter(scene, 'paris', 'crypt')
         const actors = [new Actor('balcony'), new Actor('chamber')]
         for (const actor of actors) await actor.act(scene, 'relog', 0)
         for (const [serial, move] of steps.entries()) {
@@ -235,13 +262,16 @@ describe('whatever happens under whatever load', () => {
           else await (actors[move.who] as Actor).act(scene, move.what, serial)
         }
         await scene.advance(10_000)
-        const all = await nurse.all()
-        for (const actor of actors) {
-          const saw = notes(all, `${JULIET}/${actor.resource}`)
-          assertSubsequence(saw, actor.did)
-          assert.deepEqual(saw.filter(isMessage), actor.did.filter(isMessage))
-          assert.equal(saw.findLast((note) => !isMessage(note)) ?? 'gone', actor.state)
-          for (const message of saw.filter(isMessage)) assert.equal(stateAt(saw, message), stateAt(actor.did, message))
+        for (const [at, watcher] of watchers.entries()) {
+          const all = await watcher.all()
+          const isTheirs = (note: string): boolean => note.startsWith(at === 0 ? 'm' : 't')
+          for (const actor of actors) {
+            const saw = notes(all, `${JULIET}/${actor.resource}`)
+            assertSubsequence(saw, actor.did)
+            assert.deepEqual(saw.filter(isMessage), actor.did.filter(isTheirs))
+            assert.equal(saw.findLast((note) => !isMessage(note)) ?? 'gone', actor.state)
+            for (const message of saw.filter(isMessage)) assert.equal(stateAt(saw, message), stateAt(actor.did, message))
+          }
         }
         assert.deepEqual((await stranger.all()).map((element) => element.name), [])
       } finally {
@@ -251,7 +281,7 @@ describe('whatever happens under whatever load', () => {
   })
 })
 
-const isMessage = (note: string): boolean => note.startsWith('m')
+const isMessage = (note: string): boolean => /^[mt]/.test(note)
 
 /** The state that held when a message went. */
 function stateAt(log: readonly string[], message: string): string {

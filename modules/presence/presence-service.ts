@@ -109,7 +109,7 @@ export class PresenceService {
         if (stanza.id !== PROBE_ID) this.#ports.fanOut.deliverOne(event)
         return true
       case 'probe':
-        this.#ports.pacer.settle(account.jid)
+        if (stanza.from !== undefined) this.#ports.pacer.settleFor(account.jid, stanza.from)
         return this.#ports.probes.answer(account, stanza, (contact) => this.#isHidden(account, contact)) ?? true
       case 'subscribe':
       case 'subscribed':
@@ -220,9 +220,9 @@ export class PresenceService {
     pacer.changed(account, session.jid, before, stanza)
   }
 
-  /** What waits about those whom the account watches goes out. */
+  /** The account is told what waits about those whom it watches. */
   #settleWatched(account: Account): void {
-    for (const contact of this.#ports.roster.watched(account)) this.#ports.pacer.settle(contact)
+    for (const contact of this.#ports.roster.watched(account)) this.#ports.pacer.settleFor(contact, account.jid)
   }
 
   /** Everybody who may see the account now (§4.2.2, §4.4.2, §4.5.2). */
@@ -234,6 +234,11 @@ export class PresenceService {
       if (this.#isHidden(account, contact)) return watchers.filter((other) => !this.#isHidden(account, other))
     }
     return watchers
+  }
+
+  /** Whether the contact is one of them. */
+  maySee(account: Account, contact: Jid): boolean {
+    return this.#ports.roster.isWatcher(account, contact) && !this.#isHidden(account, contact)
   }
 
   /**
@@ -296,8 +301,8 @@ export class PresenceService {
     const states: Stanza[] = []
     if (from === undefined) return
     for (const jid of contacts) {
-      // Of those too who went: they may be back before contacts are told, and then nobody is.
-      pacer.settle(jid)
+      // Of those too who went: they may be back before the other contacts are told, and then nobody is.
+      pacer.settleFor(jid, from)
       const contact = accounts.warm(jid)
       if (contact === undefined || contact.sessions.size === 0) continue
       if (!roster.isWatcher(contact, from)) states.push(presence(contact.jid, from.bare, 'unsubscribed'))

@@ -26,10 +26,10 @@ export interface SceneOptions {
   readonly storage?: StorageBackend
 }
 
-/** A host with juliet, nurse and tybalt. */
+/** A host with juliet, nurse, tybalt and paris. */
 export function openScene(options: SceneOptions = {}): Promise<TestHost> {
   return TestHost.start({
-    accounts: ['juliet', 'nurse', 'tybalt'],
+    accounts: ['juliet', 'nurse', 'tybalt', 'paris'],
     modules: [roster, presence, ...(options.modules ?? [])],
     options: { ...options.options, roster: options.roster ?? {}, presence: options.presence ?? {} },
     ...(options.storage === undefined ? {} : { storage: options.storage }),
