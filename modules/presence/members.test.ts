@@ -145,6 +145,18 @@ describe('a change', () => {
     assert.equal(scene.crossings.length, 1)
   })
 
+  it('is timed until the watchers on another member are told, and not where it was made', async () => {
+    const timed = (side: Side) => scene.metrics[side].observations('rollcall_presence_from_members_seconds')
+    const before = timed('west').length
+    scene.load.east.lag = 60
+    juliet.send(show('away'))
+    await scene.advance(BUSY_WINDOW_MS)
+    const last = timed('west').at(-1) ?? 0
+    assert.equal(timed('west').length, before + 1)
+    assert.ok(last > 0 && last <= BUSY_WINDOW_MS / 1000, String(last))
+    assert.deepEqual(timed('east').filter((seconds) => seconds > 0), [])
+  })
+
   it('that says nothing new does not cross, nor does a resource that is back as it was', async () => {
     juliet.send(show('chat'))
     await scene.settle()

@@ -57,6 +57,9 @@ export default defineModule({
       damped: metrics.counter('rollcall_presence_damped_total', 'Resources that were back as they were before contacts were told.'),
       seconds: metrics.histogram('rollcall_presence_seconds', 'Time from a change to the end of its broadcast.', SECONDS),
     })
+    const fromMembers = metrics.histogram(
+      'rollcall_presence_from_members_seconds', 'Time from a change on another member until the contacts of this one are told.', SECONDS,
+    )
     metrics.observedGauge('rollcall_presence_budget', 'Deliveries a second that are allowed; 0: no limit.', () => config.deliveriesPerSecondMax)
     metrics.observedGauge('rollcall_presence_waiting', 'Accounts of which a change waits.', () => pacer.size)
     metrics.observedGauge('rollcall_presence_window_seconds', 'How long changes wait now.', () => pacer.windowMs / 1000)
@@ -76,8 +79,9 @@ export default defineModule({
     })
     context.provide(PresenceFanOut, {
       deliver: (stanza, targets, admission) => {
-        if (stanza.type === 'probe') service.probed(stanza, targets)
-        else fanOut.deliver(stanza, targets, admission)
+        if (stanza.type === 'probe') return service.probed(stanza, targets)
+        fanOut.deliver(stanza, targets, admission)
+        if (stanza.changedAt !== 0 && !router.isHere(stanza.from as Jid)) fromMembers.observe(Math.max(0, clock.now() - stanza.changedAt) / 1000)
       },
       answered: (to, answer) => service.answered(to, answer),
       settle: (account) => void pacer.settle(account.jid),

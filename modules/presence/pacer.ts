@@ -110,6 +110,8 @@ export class Pacer {
 
   /** The state of a resource changed. `known` is what it was: undefined when it was not there. */
   changed(account: Account, jid: Jid, known: Stanza | undefined, latest: Stanza): void {
+    // The wall clock is what members share.
+    latest.changedAt = this.#ports.clock.now()
     const key = account.jid.toString()
     for (const map of this.size > 0 ? [this.#waiting, this.#due] : []) {
       // Of what is under way some have been told already.

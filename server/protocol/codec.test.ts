@@ -200,6 +200,16 @@ test('many deliveries of one wire string carry it once', () => {
   assert.equal(second.length, 2)
 })
 
+test('when a change came about crosses with it', () => {
+  const { cross } = pair()
+  for (const changedAt of [0, 1, Date.UTC(2026, 10, 21)]) {
+    const stanza = new Stanza('presence', parseJid('romeo@montague.example/orchard'), undefined, '', '', '', '')
+    stanza.changedAt = changedAt
+    const crossed = cross({ kind: 'broadcast', stanza, targets: [parseJid('juliet@capulet.example')], seq: 7 })
+    assert.deepEqual([crossed?.kind === 'broadcast' && crossed.stanza.changedAt, crossed?.kind === 'broadcast' && crossed.seq], [changedAt, 7])
+  }
+})
+
 test('names of elements are spelt out once, and the table starts anew when it is full', () => {
   const { cross } = pair()
   const encoder = serverCodec.encoder()

@@ -12,6 +12,7 @@
  *     C client-stanza     conn, mark, stanza    S component-stanza  conn, stanza
  *     N client-nonza      conn, mark, element   R route             mark, stanza
  *     B broadcast         mark, targets, stanza               O safe       seq, number of also, also
+ *     b the same          mark, time of the change, targets, stanza
  *     L ledger-counts     number of them, then each: key, handled, since
  *
  * `mark` is 0 without `seq`, 1 when `seq` is one more than that of the last mark, and else in full: 2 + 2 × `seq` (0 when
@@ -29,12 +30,12 @@ import { fromTaggedJson, toTaggedJson } from './codec-json.ts'
 import { PINNED_CHARS_MAX, ReaderTables, WriterTables, readStanza, writeStanza } from './codec-stanza.ts'
 import type { Confirmed } from './member-messages.ts'
 import { PROTOCOL_VERSION } from './messages.ts'
-import type { ServerMessage } from './messages.ts'
+import type { RouteBroadcast, ServerMessage } from './messages.ts'
 import type { DeliverBroadcast } from './presence-messages.ts'
 
 const LETTER = {
   deliver: 68, presence: 80, presenceAgain: 112, answered: 65, shared: 87,
-  client: 67, nonza: 78, component: 83, route: 82, broadcast: 66, safe: 79, ledgerCounts: 76, json: 74,
+  client: 67, nonza: 78, component: 83, route: 82, broadcast: 66, change: 98, safe: 79, ledgerCounts: 76, json: 74,
 } as const
 
 class Encoder implements BusEncoder<ServerMessage> {
@@ -55,7 +56,7 @@ class Encoder implements BusEncoder<ServerMessage> {
       case 'route':
         return 'R' + this.#mark(message) + writeStanza(message.stanza, this.#tables)
       case 'broadcast':
-        return 'B' + this.#mark(message) + this.#tables.jids.writeAll(message.targets) + writeStanza(message.stanza, this.#tables)
+        return this.#begin(message) + this.#tables.jids.writeAll(message.targets) + writeStanza(message.stanza, this.#tables)
       case 'client-answered':
         return 'A' + varint(message.conn) + this.#mark(message) + message.wire
       case 'client-nonza':
@@ -76,6 +77,11 @@ class Encoder implements BusEncoder<ServerMessage> {
 
   value(value: unknown): string {
     return toTaggedJson(value)
+  }
+
+  #begin(message: RouteBroadcast): string {
+    const { changedAt } = message.stanza
+    return changedAt === 0 ? 'B' + this.#mark(message) : 'b' + this.#mark(message) + varint(changedAt)
   }
 
   #mark({ seq = 0, isAgain }: Confirmed): string {
@@ -145,7 +151,10 @@ class Decoder implements BusDecoder<ServerMessage> {
         return { kind: 'route', stanza: readStanza(reader, this.#tables), seq: this.#seq, isAgain: this.#isAgain }
       case LETTER.broadcast:
         this.#readMark(reader)
-        return this.#broadcast(reader)
+        return this.#broadcast(reader, 0)
+      case LETTER.change:
+        this.#readMark(reader)
+        return this.#broadcast(reader, reader.varint())
       case LETTER.answered:
         conn = reader.varint()
         this.#readMark(reader)
@@ -188,10 +197,12 @@ class Decoder implements BusDecoder<ServerMessage> {
     this.#isAgain = mark % 2 === 1 ? true : undefined
   }
 
-  #broadcast(reader: WireReader): ServerMessage {
+  #broadcast(reader: WireReader, changedAt: number): ServerMessage {
     // One that this version refuses has no account here.
     const targets = this.#tables.jids.readAll(reader)
-    return { kind: 'broadcast', stanza: readStanza(reader, this.#tables), targets, seq: this.#seq, isAgain: this.#isAgain }
+    const stanza = readStanza(reader, this.#tables)
+    stanza.changedAt = changedAt
+    return { kind: 'broadcast', stanza, targets, seq: this.#seq, isAgain: this.#isAgain }
   }
 
   #element(reader: WireReader): XmlElement {

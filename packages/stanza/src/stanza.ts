@@ -60,6 +60,8 @@ export class Stanza {
   stamp = ''
   /** A member that is gone may have handled it: it has a stamp by which that can be found out. Copies inherit it. */
   isAgain = false
+  /** When what this presence tells came about, in ms since the Unix epoch by the clock of whoever learnt it first; 0 while nobody asks. */
+  changedAt = 0
 
   constructor(
     kind: StanzaKind,
