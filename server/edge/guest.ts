@@ -39,6 +39,7 @@ export interface Passage {
 /** What of a connection goes to another process. */
 export interface Departed {
   readonly socket: PassedSocket
+  /** Good for as long as nothing is read. */
   readonly rest: Uint8Array
   readonly tls?: RecordState
   /** Of a stream that does not begin anew. */

@@ -58,5 +58,5 @@ function goOn(hub: Hub, service: ClientStream, connection: TcpConnection, { acco
 
 /** A copy of what comes with bytes that are overwritten. */
 function grantedOf({ data, method }: GuestLogin, account: Jid, isAnonymous: boolean): Sasl2Granted {
-  return { kind: 'granted', account, isAnonymous, method, ...(data && { data: data.slice() }) }
+  return { kind: 'granted', account, isAnonymous, method, ...(data && { data: new Uint8Array(data) }) }
 }

@@ -177,8 +177,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     const passed = takeHandle(socket)
     if (passed === undefined) return undefined
     this.#disown(socket)
-    // Of the memory that the bytes came in a process would get all.
-    const rest = this.#framer.takeRest().slice()
+    const rest = this.#framer.takeRest()
     const stream = this.#framer.streamContext
     const tls = records?.giveAway()
     this.lost()

@@ -73,8 +73,8 @@ export class WorkerPassage implements Passage {
     const line = this.#lines.get(to)
     if (line === undefined) socket.handle.close()
     else line.send(serialize(guest), socket)
-    guest.tls?.read.secret.fill(0)
-    guest.tls?.write.secret.fill(0)
+    if (guest.tls === undefined) return
+    for (const { iv, key, secret } of [guest.tls.read, guest.tls.write]) for (const bytes of [secret, key, iv]) bytes.fill(0)
   }
 
   close(): void {

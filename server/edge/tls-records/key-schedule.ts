@@ -29,6 +29,8 @@ const NONCE_BYTES = 12
 /** A nonce carries 48 bits here, of the 64 that it may; keys are updated long before. */
 const SEQUENCE_MAX = 2 ** 48 - 1
 
+const NOTHING = new Uint8Array(0)
+
 /** Shared by all connections: a nonce lives from one line to the next. */
 const nonce = Buffer.alloc(NONCE_BYTES)
 
@@ -45,8 +47,10 @@ export function hkdfExpandLabel(hash: CipherSuite['hash'], secret: Uint8Array, l
 
 /** Enough to go on with a direction elsewhere. */
 export interface TrafficState {
-  /** Of the present generation of keys. */
+  /** Of the present generation of keys; they follow from it, but to work them out costs 40 µs. */
   readonly secret: Uint8Array
+  readonly key: Uint8Array
+  readonly iv: Uint8Array
   readonly sequence: number
 }
 
@@ -59,13 +63,18 @@ export class TrafficKey {
   #iv: Uint8Array
   #secret: Uint8Array
 
-  /** Keeps `secret`, and overwrites it when the key is updated. */
-  constructor(suite: CipherSuite, secret: Uint8Array, sequence = 0) {
+  /** Keeps `secret`, and overwrites it when the key is updated. `known`: what follows from it, where that is known. */
+  constructor(suite: CipherSuite, secret: Uint8Array, sequence = 0, known?: { readonly key: Uint8Array; readonly iv: Uint8Array }) {
     this.suite = suite
     this.sequence = sequence
     this.#secret = secret
-    this.key = keyOf(suite, secret)
-    this.#iv = ivOf(suite, secret)
+    this.key = known === undefined ? keyOf(suite, secret) : createSecretKey(known.key)
+    this.#iv = known === undefined ? ivOf(suite, secret) : known.iv
+  }
+
+  /** Goes on where `giveAway` stopped; copies what it needs. */
+  static from(suite: CipherSuite, { iv, key, secret, sequence }: TrafficState): TrafficKey {
+    return new TrafficKey(suite, new Uint8Array(secret), sequence, { key, iv: new Uint8Array(iv) })
   }
 
   /** The nonce of the next record, which then has been used (RFC 8446 §5.3); valid until the next call for any connection. */
@@ -79,9 +88,9 @@ export class TrafficKey {
 
   /** What somebody else needs to go on; from here on this one throws `RangeError` when it is used. */
   giveAway(): TrafficState {
-    const state = { secret: this.#secret.slice(), sequence: this.sequence }
-    this.#secret.fill(0)
-    this.#iv.fill(0)
+    const state = { secret: this.#secret, key: this.key.export(), iv: this.#iv, sequence: this.sequence }
+    this.#secret = NOTHING
+    this.#iv = NOTHING
     this.sequence = Infinity
     return state
   }

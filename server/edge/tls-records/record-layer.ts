@@ -66,7 +66,7 @@ export class RecordLayer {
   static from({ emptyRecords, owesUpdate, read, rest, suite: name, write }: RecordState): RecordLayer {
     const suite = cipherSuites.get(name)
     if (suite === undefined) throw new RangeError(`no suite ${name}`)
-    const layer = new RecordLayer(new TrafficKey(suite, read.secret.slice(), read.sequence), new TrafficKey(suite, write.secret.slice(), write.sequence))
+    const layer = new RecordLayer(TrafficKey.from(suite, read), TrafficKey.from(suite, write))
     layer.#rest = rest.length > 0 ? Buffer.from(rest) : undefined
     layer.#emptyRecords = emptyRecords
     layer.#owesUpdate = owesUpdate
