@@ -91,8 +91,9 @@ export class Links implements Carrier {
     const { isAgain } = stanza
     if (!table.isMoving(to)) {
       const member = table.memberOf(to)
-      const safe = this.#outboxOf(member).safety()
-      this.#send(member, { kind: 'route', stanza, safe, isAgain })
+      const outbox = this.#outboxOf(member)
+      const safe = outbox.safety()
+      this.#send(member, { kind: 'route', stanza, safe, isAgain }, outbox)
       return safe.promise
     }
     const safe = new Safety()
@@ -160,8 +161,7 @@ export class Links implements Carrier {
     for (const [member, targets] of byMember) this.#send(member, { ...letter, targets })
   }
 
-  #send(to: MemberId, letter: Letter): void {
-    const outbox = this.#outboxOf(to)
+  #send(to: MemberId, letter: Letter, outbox = this.#outboxOf(to)): void {
     const seq = outbox.push(letter)
     const { bus } = this.#ports
     const again: Pick<Confirmed, 'isAgain'> = letter.isAgain ? AGAIN : ONCE

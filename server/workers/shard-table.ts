@@ -45,6 +45,8 @@ export class ShardTable implements Placement {
   /** Of the map that holds; 0 before the first one. */
   epoch = 0
   readonly #memberId: MemberId
+  /** 1 for a shard that is here and stays: every stanza asks. */
+  readonly #isOwn = new Uint8Array(SHARD_COUNT)
   /** '' while nobody owns the shard. */
   #owners: MemberId[] = Array.from({ length: SHARD_COUNT }, () => '')
   /** Before the first map everything is on its way. */
@@ -59,8 +61,7 @@ export class ShardTable implements Placement {
   }
 
   isHere(jid: Jid): boolean {
-    const shard = shardOf(jid)
-    return this.#owners[shard] === this.#memberId && !this.#isMoving(shard)
+    return this.#isOwn[shardOf(jid)] === 1
   }
 
   /** Whether nothing may be sent to the entity now. */
@@ -75,16 +76,19 @@ export class ShardTable implements Placement {
       if (owner !== this.#owners[shard]) moving.add(shard)
     })
     this.#owners = [...owners]
-    this.#moving = moving
+    this.#setMoving(moving)
     return moving.size
   }
 
   settle(epoch: number): void {
     this.epoch = epoch
-    this.#moving = new Set()
+    this.#setMoving(new Set())
   }
 
-  #isMoving(shard: number): boolean {
-    return this.#moving === 'all' || this.#moving.has(shard)
+  #setMoving(moving: ReadonlySet<number>): void {
+    this.#moving = moving
+    this.#owners.forEach((owner, shard) => {
+      this.#isOwn[shard] = owner === this.#memberId && !moving.has(shard) ? 1 : 0
+    })
   }
 }
