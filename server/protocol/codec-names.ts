@@ -16,14 +16,29 @@ const DEFINE = 1
 const RESTART = 2
 const FIRST = 3
 
+/** So many names of late are found by comparing pointers, since scanned names are interned; others by two look-ups. */
+const RECENT_MAX = 8
+
+interface Recent {
+  readonly name: string
+  readonly ns: string
+  readonly wire: string
+}
+
 export class NameWriter {
   readonly #byNs = new Map<string, Map<string, number>>()
   #size = 0
+  readonly #recent: Recent[] = []
+  #oldest = 0
 
   /** Wire text of a name. */
   write(name: string, ns: string): string {
+    for (const recent of this.#recent) if (recent.name === name && recent.ns === ns) return recent.wire
     const known = this.#byNs.get(ns)?.get(name)
-    return known === undefined ? this.#spell(name, ns) : varint(known)
+    if (known === undefined) return this.#spell(name, ns)
+    const wire = varint(known)
+    this.#recent[this.#oldest++ % RECENT_MAX] = { name, ns, wire }
+    return wire
   }
 
   #spell(name: string, ns: string): string {
@@ -32,6 +47,8 @@ export class NameWriter {
     const isFull = this.#size === NAMES_MAX
     if (isFull) {
       this.#byNs.clear()
+      this.#recent.length = 0
+      this.#oldest = 0
       this.#size = 0
     }
     let names = this.#byNs.get(ns)

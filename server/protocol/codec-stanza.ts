@@ -1,7 +1,7 @@
 /**
  * A stanza as wire text: its two wire strings as they are, the index of its children, and its addresses.
  *
- *     flags, type, children (name, start, length)*, [from], [to], [trace], [stamp], id, length of attrs, attrs content
+ *     flags, type, children (name, start, length)*, [from], [to], [trace], [length of stamp], id, length of attrs, stamp attrs content
  *
  * Neither side scans XML. Addresses are parsed through the cache of `@rollcall/jid`, so the usual one costs a look-up. The
  * id is a place in `attrs`, where it nearly always stands as it is. Names come first because they change the table of
@@ -27,6 +27,8 @@ const TYPES = [
 ] as const
 const typeCodes = new Map<string | undefined, string>(TYPES.map((type, code) => [type, varint(code)]))
 
+const CHAT = varint(TYPES.indexOf('chat'))
+
 const noChildren: readonly StanzaChild[] = []
 
 /** What is kept, in queues and as presence of sessions, is copied when it would keep a longer text alive. */
@@ -51,15 +53,18 @@ export function writeStanza(stanza: Stanza, { names, jids }: WriterTables): stri
   if (trace !== '') flags |= HAS_TRACE
   if (hasLiteralId) flags |= HAS_LITERAL_ID
   if (stamp !== '') flags |= HAS_STAMP
-  let head = varint(flags) + (typeCodes.get(type) ?? varint(0) + literal(type)) + varint(children.length)
+  // A client's type is a new string each time, which would be hashed to be looked up.
+  const typeCode = type === 'chat' ? CHAT : typeCodes.get(type) ?? varint(0) + literal(type)
+  let head = varint(flags) + typeCode + varint(children.length)
   for (const { name, ns, start, end } of children) head += names.write(name, ns) + varint(start) + varint(end - start)
   head += jids.write(from) + jids.write(to)
   if (trace !== '') head += literal(trace)
-  if (stamp !== '') head += literal(stamp)
-  if (hasLiteralId) head += literal(id)
-  else if (id === '') head += varint(0)
-  else head += varint(id.length) + varint(idAt)
-  return head + varint(attrs.length) + attrs + content
+  // Among themselves first: V8 copies texts of up to 12 characters, and makes a node of a tree from longer ones.
+  let lengths = stamp === '' ? '' : varint(stamp.length)
+  if (hasLiteralId) lengths += literal(id)
+  else if (id === '') lengths += varint(0)
+  else lengths += varint(id.length) + varint(idAt)
+  return head + (lengths + varint(attrs.length)) + stamp + attrs + content
 }
 
 /** Takes everything that is left; throws `RangeError` for what `writeStanza` did not write, or for an address that is refused. */
@@ -74,17 +79,18 @@ export function readStanza(reader: WireReader, { names, jids }: ReaderTables): S
   const to = jids.read(reader)
   if (jids.hasRefused) throw new RangeError('stanza with an address that is refused')
   const trace = (flags & HAS_TRACE) === 0 ? '' : reader.literal()
-  const stamp = (flags & HAS_STAMP) === 0 ? '' : reader.literal()
+  const stampLength = (flags & HAS_STAMP) === 0 ? 0 : reader.varint()
   const literalId = (flags & HAS_LITERAL_ID) === 0 ? undefined : reader.literal()
   const idLength = literalId === undefined ? reader.varint() : 0
   const idAt = idLength === 0 ? 0 : reader.varint()
   const attrsLength = reader.varint()
   const wire = reader.keptRest(PINNED_CHARS_MAX)
-  const attrs = wire.substring(0, attrsLength)
+  const contentAt = stampLength + attrsLength
+  const attrs = wire.substring(stampLength, contentAt)
   const id = literalId ?? attrs.substring(idAt, idAt + idLength)
-  const stanza = new Stanza(kind, from, to, type, id, attrs, wire.substring(attrsLength), children)
+  const stanza = new Stanza(kind, from, to, type, id, attrs, wire.substring(contentAt), children)
   if (trace !== '') stanza.trace = trace
-  if (stamp !== '') stanza.stamp = stamp
+  if (stampLength > 0) stanza.stamp = wire.substring(0, stampLength)
   return stanza
 }
 

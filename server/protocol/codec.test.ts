@@ -35,7 +35,7 @@ const stanza = fc.record({
   kind: fc.constantFrom('message', 'presence', 'iq'), from: fc.option(jid, { nil: undefined }), to: fc.option(jid, { nil: undefined }),
   type: fc.oneof(fc.constantFrom('', 'chat', 'groupchat', 'error', 'get', 'unavailable', 'probe'), text),
   id: text, isIdInAttrs: flag, attrs: wire, content: wire, children: fc.array(child, { maxLength: 4 }),
-  trace: fc.oneof(fc.constant(''), text), stamp: fc.oneof(fc.constant(''), text),
+  trace: fc.oneof(fc.constant(''), text), stamp: fc.stringMatching(/^[\w-]{0,40}$/),
 }).map(({ kind, from, to, type, id, isIdInAttrs, attrs, content, children, trace, stamp }) => {
   const isPlain = /^[\x00-\xff]*$/.test(id)
   const made = new Stanza(kind, from, to, type, id, isIdInAttrs && isPlain ? `${attrs} id='${id}'` : attrs, content, children)
