@@ -4,6 +4,7 @@ import {
   PresenceFanOut, priorityChanged, resourceAvailable, resourceUnavailable, Router, sessionAdopted, sessionResumed, sessionUnbound, Shards,
 } from '@rollcall/module-api'
 import { Clock, Load, Log, Metrics } from '@rollcall/ports'
+import type { HistogramMetric } from '@rollcall/ports'
 import type { Jid } from '@rollcall/jid'
 import type { Stanza } from '@rollcall/stanza'
 import { Roster } from '../roster/port.ts'
@@ -12,6 +13,7 @@ import { DirectedPresence } from './directed.ts'
 import { FanOut } from './fan-out.ts'
 import { LastPresences } from './last-presences.ts'
 import { Pacer } from './pacer.ts'
+import type { PacerPorts } from './pacer.ts'
 import { Presence } from './port.ts'
 import type { LastPresence } from './port.ts'
 import { PresenceService } from './presence-service.ts'
@@ -53,13 +55,9 @@ export default defineModule({
       audience: (account) => service.audience(account),
       maySee: (account, contact) => service.maySee(account, contact),
       broadcast: (stanza, targets) => router.broadcast(stanza, targets),
-      coalesced: metrics.counter('rollcall_presence_coalesced_total', 'Changes that were superseded before contacts were told.'),
-      damped: metrics.counter('rollcall_presence_damped_total', 'Resources that were back as they were before contacts were told.'),
-      seconds: metrics.histogram('rollcall_presence_seconds', 'Time from a change to the end of its broadcast.', SECONDS),
+      ...pacerMetrics(metrics),
     })
-    const fromMembers = metrics.histogram(
-      'rollcall_presence_from_members_seconds', 'Time from a change on another member until the contacts of this one are told.', SECONDS,
-    )
+    const fromMembers = fromMembersSeconds(metrics)
     metrics.observedGauge('rollcall_presence_budget', 'Deliveries a second that are allowed; 0: no limit.', () => config.deliveriesPerSecondMax)
     metrics.observedGauge('rollcall_presence_waiting', 'Accounts of which a change waits.', () => pacer.size)
     metrics.observedGauge('rollcall_presence_window_seconds', 'How long changes wait now.', () => pacer.windowMs / 1000)
@@ -114,6 +112,20 @@ export default defineModule({
     })
   },
 })
+
+function pacerMetrics(metrics: Metrics): Pick<PacerPorts, 'coalesced' | 'damped' | 'seconds'> {
+  return {
+    coalesced: metrics.counter('rollcall_presence_coalesced_total', 'Changes that were superseded before contacts were told.'),
+    damped: metrics.counter('rollcall_presence_damped_total', 'Resources that were back as they were before contacts were told.'),
+    seconds: metrics.histogram('rollcall_presence_seconds', 'Time from a change to the end of its broadcast.', SECONDS),
+  }
+}
+
+function fromMembersSeconds(metrics: Metrics): HistogramMetric {
+  return metrics.histogram(
+    'rollcall_presence_from_members_seconds', 'Time from a change on another member until the contacts of this one are told.', SECONDS,
+  )
+}
 
 /** Whatever else a resource sends, who gets it learns first how the resource is. */
 function settleBefore(pacer: Pacer, sender: Jid, { kind, to, type }: Stanza): void {

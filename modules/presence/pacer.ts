@@ -152,7 +152,11 @@ export class Pacer {
   settleFor(account: Jid, contact: Jid): void {
     if (this.size === 0) return
     const key = account.bare.toString()
-    for (const entry of [...this.#due.get(key) ?? [], ...this.#waiting.get(key) ?? []]) this.#tellAhead(entry, contact)
+    const due = this.#due.get(key)
+    const waiting = this.#waiting.get(key)
+    // Who logs in asks for all contacts, and of nearly all nothing waits.
+    if (due === undefined && waiting === undefined) return
+    for (const entry of [...due ?? [], ...waiting ?? []]) this.#tellAhead(entry, contact)
   }
 
   /** Sends everything that waits. */
