@@ -218,6 +218,26 @@ describe('socket bus', () => {
     assert.ok(most > 500_000 && most < 1_200_000, `${most} characters were kept`)
   })
 
+  test('who waits until a peer was written to waits while it does not read', async () => {
+    const romeo = await enter('romeo')
+    const { fromRomeo } = await handMade('mercutio')
+    fromRomeo.pause()
+    await until(() => romeo.peers.has('mercutio'))
+    const written: number[] = []
+    romeo.afterWritten('mercutio', () => void written.push(0))
+    assert.deepEqual(written, [0], 'there was nothing to write')
+    // More than the kernel takes; the second behind what is not written yet.
+    for (const at of [1, 2]) {
+      for (let i = 0; i < 100; i++) romeo.send('mercutio', note('x'.repeat(10_000)))
+      romeo.afterWritten('mercutio', () => void written.push(at))
+    }
+    await new Promise(resolve => setTimeout(resolve, 50))
+    assert.deepEqual(written, [0])
+    fromRomeo.resume()
+    await until(() => written.length === 3)
+    assert.deepEqual(written, [0, 1, 2])
+  })
+
   test('records of later versions are skipped, unknown kinds are dropped, and unreadable messages are only logged', async () => {
     const log = recordingLog()
     const codec = jsonCodec<Note>()

@@ -34,6 +34,8 @@ export class AccountLog {
   readonly inLine = new Map<Session, number>()
   /** Id of the last entry of the history, '' when there is none: where reading goes on after what is kept elsewhere. */
   lastArchivedId = ''
+  /** Settles when the last entry that was given to storage is there, or is not. */
+  written: Promise<void> | undefined = undefined
   /** There while messages come again that may be in the log. */
   latestIds: LatestIds | undefined = undefined
   /** Queries that are being answered. */

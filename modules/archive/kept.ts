@@ -20,29 +20,29 @@ const MEMORY_MS = 60_000
 type KeptStores = Pick<LogStores, 'messages' | 'waiting'>
 
 export function keptMessages(
-  stores: KeptStores, clock: Clock, accounts: Pick<Accounts, 'warm'>, logOf: (account: Account) => AccountLog,
+  stores: KeptStores, clock: Clock, accounts: Pick<Accounts, 'use'>, logOf: (account: Account) => AccountLog,
 ): KeptMessages {
   return {
     async isKept(jid, stamp) {
       if (stamp === '') return false
-      const half = randomHalfFrom(stamp)
-      const account = accounts.warm(jid)
-      // Only who has the account writes to its log.
-      return account === undefined ? (await read(stores, jid.toString(), clock)).has(half) : latestOf(logOf(account), stores, clock).has(half)
+      // Warm, since only who has the account writes to its log.
+      return (await accounts.use(jid, (account) => latestOf(logOf(account), stores, clock).has(randomHalfFrom(stamp)))) === true
     },
   }
 }
 
 function latestOf(log: AccountLog, stores: KeptStores, clock: Clock): LatestIds {
   if (log.latestIds === undefined || clock.monotonic() > log.latestIds.untilMs) {
-    const ids = read(stores, log.owner, clock)
+    const ids = read(stores, log, clock)
     log.latestIds = new LatestIds(ids, clock.monotonic() + MEMORY_MS)
     ids.catch(() => { log.latestIds = undefined })
   }
   return log.latestIds
 }
 
-async function read({ messages, waiting }: KeptStores, owner: string, clock: Clock): Promise<Set<string>> {
+async function read({ messages, waiting }: KeptStores, { owner, written }: AccountLog, clock: Clock): Promise<Set<string>> {
+  // What was given to storage before may not be there yet; what is from now on is noted.
+  await written?.catch(() => {})
   const latest = { start: clock.now() - AGE_MS_MAX, limit: ENTRIES_MAX, isBackward: true }
   const pages = await Promise.all([messages.query(owner, latest), waiting.query(owner, latest)])
   return new Set(pages.flatMap(({ entries }) => entries.map(({ id }) => randomHalfOf(id))))

@@ -120,7 +120,7 @@ export class MessageLog {
 
   /** One promise and its handlers for all entries of a commit: they would cost more than the entries. */
   #write(store: LogStores['messages'], log: AccountLog, entry: ArchiveEntry<StoredMessage>, undo?: () => void): Promise<void> {
-    const stored = store.append(log.owner, entry)
+    const stored = log.written = store.append(log.owner, entry)
     let writing = this.#writing
     if (writing?.stored !== stored) {
       const all: (() => void)[] = []

@@ -93,8 +93,8 @@ export interface Core {
   deliver(stanza: Stanza): void | Promise<void>
   /** The same for one stanza to many. */
   expand(stanza: Stanza, targets: readonly Jid[]): void
-  /** Settles when of all messages that came again it is decided whether they are new. */
-  decided(): Promise<void>
+  /** Settles when of a message that came again, with that stamp, it is decided whether it is new. */
+  decided(stamp: string): Promise<void>
   /** Tells a member that has come what it has to know of this one. */
   greet(member: MemberId): void
   /** Settles when everything that the account's clients sent so far is safe: to be awaited before it is handed over. */
@@ -168,7 +168,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
     deliver: (stanza) => repeats.deliver(stanza),
     expand: (stanza, targets) => router.expand(stanza, targets),
     greet: (member) => members.greet(member),
-    decided: () => repeats.decided(),
+    decided: (stamp) => repeats.decided(stamp),
     get modules() { return loader.loaded },
     get sessionCount() { return binding.sessions.count },
     find: (port) => loader.find(port),

@@ -223,7 +223,7 @@ export class MemberCore {
       streams.adopt(session, stream, entries, undefined)
     }
     binding.install(session)
-    mirror?.moved(session)
+    mirror?.restored(session)
     const received = recent.map(readMessage).filter((stanza) => stanza !== undefined)
     this.#restored.run({ session, unacked, received })
   }
@@ -245,12 +245,14 @@ export class MemberCore {
     const session = importSession(account, record, { sessionSlots: loader.sessionSlots, sessionPorts: binding.sessionPorts })
     account.sessions.set(resourcepart, session)
     const { detachedAt, resumeMs, token } = resumable
-    const detachedForMs = detachedAt === null ? undefined : Math.max(0, clock.now() - detachedAt)
+    const detachedForMs = detachedAt === null ? 0 : Math.max(0, clock.now() - detachedAt)
     const stream = streams.adoptLost(session, { token, resumeMs, handled, since }, detachedForMs)
     if (stream === undefined) return binding.unbind(session, 'lost')
     stream.again = repeats.sentAgain((handled + SENT_AGAIN_MAX) >>> 0)
-    mirror?.moved(session)
     this.#adopted.run({ session, since })
+    // Now that what it lacks is on its way to the queue, nobody takes the empty queue for a client that has everything.
+    if (detachedAt === null) streams.lostWithMember(session)
+    mirror?.moved(session)
   }
 
   /** Ends sessions that died with their core: their contacts are told. */

@@ -18,7 +18,8 @@ export interface RepeatsPorts {
 
 export class Repeats {
   readonly #ports: RepeatsPorts
-  #latest: Promise<unknown> = Promise.resolve()
+  /** What is being looked for, by stamp: in one log after the other. */
+  readonly #open = new Map<string, Promise<unknown>>()
 
   constructor(ports: RepeatsPorts) {
     this.#ports = ports
@@ -31,7 +32,9 @@ export class Repeats {
       this.#ports.log.error('kept-message-lookup-failed', { account: account.toString(), error })
       return false
     })
-    this.#latest = decided
+    this.#open.set(stamp, decided)
+    // Before whoever waits for the answer goes on, and perhaps looks into the next log.
+    void decided.then(() => this.#open.delete(stamp))
     return decided
   }
 
@@ -42,15 +45,12 @@ export class Repeats {
 
   /** For a client that sends again what a dead member may have handled, up to its stanza of that number. */
   sentAgain(until: number): SentAgain {
-    return new SentAgain({ nowMs: () => this.#ports.clock.monotonic(), decided: () => this.decided() }, until)
+    return new SentAgain({ nowMs: () => this.#ports.clock.monotonic(), decided: (stamp) => this.decided(stamp) }, until)
   }
 
-  /** Settles when of all messages that came again it is decided whether they are new; who asked first goes on first. */
-  async decided(): Promise<void> {
-    for (let seen: unknown; seen !== this.#latest;) {
-      seen = this.#latest
-      await seen
-    }
+  /** Settles when of the message with that stamp it is decided whether it is new; who asked first goes on first. */
+  async decided(stamp: string): Promise<void> {
+    for (let open = this.#open.get(stamp); open !== undefined; open = this.#open.get(stamp)) await open
   }
 
   async #deliverOnce(stanza: Stanza): Promise<void> {

@@ -14,8 +14,8 @@ const LAST_MS = 60_000
 
 export interface SentAgainPorts {
   readonly nowMs: () => number
-  /** Settles when of all messages that came again it is decided whether they are new. */
-  readonly decided: () => Promise<void>
+  /** Settles when of the message with that stamp it is decided whether it is new. */
+  readonly decided: (stamp: string) => Promise<void>
 }
 
 export class SentAgain {
@@ -42,14 +42,14 @@ export class SentAgain {
     if (stanza.kind === 'message' && !this.#isNew(serial)) stanza.isAgain = true
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#lineLength++
-    this.#line = this.#inTurn(() => resolve(handle()))
+    this.#line = this.#inTurn(stanza.stamp, () => resolve(handle()))
     return promise
   }
 
-  async #inTurn(begin: () => void): Promise<void> {
+  async #inTurn(stamp: string, begin: () => void): Promise<void> {
     await this.#line
     begin()
-    await this.#ports.decided()
+    await this.#ports.decided(stamp)
     this.#lineLength--
   }
 

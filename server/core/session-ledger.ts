@@ -117,7 +117,8 @@ export class SessionLedger {
     const { queue, session } = stream
     if (session.isHeld || (stream.isBehind && queue.length > 0)) return stream.since
     stream.isBehind = false
-    stream.since = queue.oldestMessageAt ?? this.#ports.clock.now()
+    const oldest = queue.oldestMessageAt
+    if (!Number.isNaN(oldest)) stream.since = Math.min(oldest, this.#ports.clock.now())
     return stream.since
   }
 }

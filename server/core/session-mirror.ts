@@ -96,6 +96,12 @@ export class SessionMirror {
     this.#tell(session, true, true)
   }
 
+  /** The session came here after the death of its core. What its client has sent the edge knows better: some of it comes again. */
+  restored(session: LocalSession): void {
+    this.#mirrored.delete(session)
+    this.#tell(session, true)
+  }
+
   /** The session is over, or goes to another member. */
   ended(session: LocalSession): void {
     this.#due.delete(session)

@@ -435,11 +435,14 @@ export class StreamManagement implements StreamRules<LocalSession> {
   }
 
   /** As `adopt`, of a session that died with its member: its client is expected, as long as there is room for it. */
-  adoptLost(session: LocalSession, start: StreamStart, detachedForMs: number | undefined): SessionStream | undefined {
+  adoptLost(session: LocalSession, start: StreamStart, detachedForMs: number): SessionStream | undefined {
     if (this.#detached.size >= this.#config.detachedSessionsMax) return undefined
-    const stream = this.adopt(session, { ...start, isAckedUnknown: true }, [], detachedForMs ?? 0)
-    if (detachedForMs === undefined) this.#onDetached.run({ session })
-    return stream
+    return this.adopt(session, { ...start, isAckedUnknown: true }, [], detachedForMs)
+  }
+
+  /** The connection of an adopted session went with its member: those who care are told. */
+  lostWithMember(session: LocalSession): void {
+    this.#onDetached.run({ session })
   }
 
   /** Forgets the stream of a session that went to another member. */

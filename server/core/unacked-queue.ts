@@ -80,13 +80,16 @@ export class UnackedQueue {
     return (this.acked + this.length) >>> 0
   }
 
-  /** When the oldest message that is not acknowledged was given to the client, ms since the Unix epoch; undefined when there is none. */
-  get oldestMessageAt(): number | undefined {
+  /**
+   * When the oldest message that is not acknowledged was given to the client, ms since the Unix epoch; Infinity when there is none, NaN when
+   * it is one of those of which nobody noted that (copies of what other devices sent).
+   */
+  get oldestMessageAt(): number {
     for (let i = this.#head; i < this.#entries.length; i++) {
       const entry = this.#entries[i] as QueueEntry
-      if (typeof entry !== 'string' && entry.stanza.kind === 'message') return entry.at
+      if (typeof entry === 'string' ? entry.startsWith('<message') : entry.stanza.kind === 'message') return typeof entry === 'string' ? NaN : entry.at
     }
-    return undefined
+    return Infinity
   }
 
   push(entry: QueueEntry): void {

@@ -100,7 +100,7 @@ const samples: Samples = {
   broadcast: { stanza, targets: fc.array(jid, { maxLength: 60 }), ...confirmed },
   safe: { seq: count, also: fc.array(count, { maxLength: 8 }) },
   'map-change': { epoch: count, members: fc.array(member), owners: fc.array(fc.nat(3)), gone: fc.array(member) },
-  'map-mark': { epoch: count, step: fc.constantFrom('flushed', 'moved') },
+  'map-mark': { epoch: count, step: fc.constantFrom('flushed', 'moved', 'sent') },
   'map-ready': { epoch: count },
   'map-active': { epoch: count },
   'member-gone': { member },

@@ -34,13 +34,13 @@ export interface MapChange {
   readonly gone: readonly MemberId[]
 }
 /**
- * Between members: nothing that follows was sent under the old map (`flushed`), and every account that moves from the sender
- * is on its way (`moved`).
+ * Between members: nothing that follows was sent under the old map (`flushed`), every account that moves from the sender is on its way
+ * (`moved`), and so is what waited at the sender for accounts that moved (`sent`).
  */
 export interface MapMark {
   readonly kind: 'map-mark'
   readonly epoch: number
-  readonly step: 'flushed' | 'moved'
+  readonly step: 'flushed' | 'moved' | 'sent'
 }
 /** To the coordinator: this member has what it is to own. */
 export interface MapReady {

@@ -39,8 +39,8 @@ export interface LinksPorts {
   /** Delivers to accounts that have just come here, past the shard table. */
   readonly deliver: (stanza: Stanza) => void | Promise<void>
   readonly expand: (stanza: Stanza, targets: readonly Jid[]) => void
-  /** Settles when of everything that came again it is decided whether it is new; it may still be on its way to others. */
-  readonly decided: () => Promise<void>
+  /** Settles when of a message that came again it is decided whether it is new; it may still be on its way to others. */
+  readonly decided: (stamp: string) => Promise<void>
   /** A request whose receiver died: whether it was carried out nobody knows. */
   readonly giveUp: (request: Stanza) => void
   /** Stops or resumes reading clients. */
@@ -247,7 +247,7 @@ export class Links implements Carrier {
         else this.arrived(from, next)
       }
     }
-    void this.#ports.decided().then(goOn)
+    void this.#ports.decided(stampOf(message)).then(goOn)
   }
 
   readonly #confirmSoon = (): void => this.#ports.clock.soon(this.#confirm)
@@ -305,26 +305,30 @@ export class Links implements Carrier {
   }
 
   /**
-   * What waits for accounts that go to other members goes there too, to wait there: whoever sent it may be on the move as well, and
-   * what it sends from its new member must not overtake. What edges sent stays: its sessions may not be there yet.
+   * What came here under the old map, for accounts that were here, goes where they go, to wait there: before anything that was said
+   * later to them by whoever sent it.
    */
-  forwardParked(): void {
+  forwardStrays(): void {
+    this.#forwardParked((letter, entity) => letter.kind !== 'client' && this.#ports.table.wasHere(entity))
+  }
+
+  /** What waits here for accounts that are with others now goes to them: before anything that its senders say there, should they have moved. */
+  forwardAll(): void {
+    this.#forwardParked(() => true)
+  }
+
+  #forwardParked(isMeant: (letter: Letter, entity: Jid) => boolean): void {
     const { bus, table } = this.#ports
     const letters = this.#parked
     this.#parked = []
+    const isToGo = (letter: Letter, entity: Jid) => table.memberOf(entity) !== bus.memberId && isMeant(letter, entity)
     for (const letter of letters) {
       if (letter.kind === 'broadcast') {
-        const here = letter.targets.filter((target) => table.memberOf(target) === bus.memberId)
-        if (here.length > 0) this.#parked.push({ ...letter, targets: here })
-        for (const target of letter.targets) {
-          const member = table.memberOf(target)
-          if (member !== bus.memberId) this.#send(member, { ...letter, targets: [target] })
-        }
-        continue
-      }
-      const owner = table.memberOf(entityOf(letter))
-      if (letter.kind === 'client' || owner === bus.memberId) this.#parked.push(letter)
-      else this.#send(owner, letter)
+        const staying = letter.targets.filter((target) => !isToGo(letter, target))
+        if (staying.length > 0) this.#parked.push({ ...letter, targets: staying })
+        for (const target of letter.targets) if (isToGo(letter, target)) this.#send(table.memberOf(target), { ...letter, targets: [target] })
+      } else if (isToGo(letter, entityOf(letter))) this.#send(table.memberOf(entityOf(letter)), letter)
+      else this.#parked.push(letter)
     }
   }
 
@@ -339,7 +343,7 @@ export class Links implements Carrier {
       for (const letter of letters) {
         this.#forward(letter)
         // Not until it is safe: that may need what waits behind it.
-        if (letter.isAgain) await this.#ports.decided()
+        if (letter.isAgain) await this.#ports.decided(stampOf(letter.kind === 'client' ? letter.message : letter))
       }
     }
     settle()
@@ -387,6 +391,11 @@ export class Links implements Carrier {
 
 function statesMessage({ to, answer }: Letter & { readonly kind: 'states' }): PresenceStates {
   return { kind: 'presence-states', to, ...answer }
+}
+
+/** '' of what has none: it needs no looking for. */
+function stampOf(message: object): string {
+  return 'stanza' in message ? (message.stanza as Stanza).stamp : ''
 }
 
 function entityOf(letter: Exclude<Letter, { readonly kind: 'broadcast' }>): Jid {

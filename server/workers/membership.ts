@@ -6,11 +6,13 @@
  *     to them waits here. Sessions held here whose core died are announced to their new core. Then a mark goes to everybody
  *     (`flushed`): under the old map nothing more will come.
  *  2. All marks are in: nothing is under way to the shards that leave this member. Their accounts go to their new owners, with
- *     word of what their clients sent and is not safe yet: that may wait for the end of this very change. What waits here for
- *     accounts that go to others goes after them. Then the second mark (`moved`).
+ *     word of what their clients sent and is not safe yet: that may wait for the end of this very change. What came here for them under
+ *     the old map goes after them. Then the second mark (`moved`).
  *  3. All second marks are in: every account that moves here is here, and so are sessions that died with a member and that their
  *     clients will resume: the coordinator sent them behind the announcement (`adopt`). It is told (`map-ready`).
- *  4. Everybody is ready: `map-active`. What waited goes on, in order, and clients are read again.
+ *  4. Everybody is ready: `map-active`. What waits for accounts that are with other members now goes to them, and then a third mark (`sent`):
+ *     whoever sent it may have moved too, and must not overtake itself.
+ *  5. All third marks are in: what waited for accounts that came here goes on, in order, and clients are read again.
  *
  * Every message is FIFO per pair of members, so a mark stands behind what it speaks of. Members that die meanwhile are waited
  * for no more (`member-gone`); what they owned moves with the next change.
@@ -62,12 +64,12 @@ export interface MembershipPorts {
 interface Change {
   readonly message: MapChange
   readonly startedMs: number
-  step: 'flushing' | 'moving' | 'ready' | 'releasing'
+  step: 'flushing' | 'moving' | 'ready' | 'sending' | 'releasing'
 }
 
 export class Membership {
   readonly #ports: MembershipPorts
-  readonly #marks = new Map<number, { readonly flushed: Set<MemberId>; readonly moved: Set<MemberId> }>()
+  readonly #marks = new Map<number, Record<MapMark['step'], Set<MemberId>>>()
   readonly #gone = new Set<MemberId>()
   readonly #seconds: HistogramMetric
   #change: Change | undefined
@@ -103,7 +105,7 @@ export class Membership {
         links.afterArrivals(from, () => this.#marked(from, message))
         return true
       case 'map-active':
-        if (this.#change?.message.epoch === message.epoch) void this.#finish(this.#change)
+        if (this.#change?.message.epoch === message.epoch) this.#send(this.#change)
         return true
       case 'member-gone':
         this.#gone.add(message.member)
@@ -148,7 +150,7 @@ export class Membership {
     this.#advance()
   }
 
-  /** Includes this member itself, so that all are counted alike. */
+  /** Goes to this member itself too, so that all are counted alike. */
   #mark(step: MapMark['step']): void {
     const { message } = this.#change as Change
     for (const member of message.members) this.#ports.bus.send(member, { kind: 'map-mark', epoch: message.epoch, step })
@@ -161,7 +163,7 @@ export class Membership {
 
   #marksOf(epoch: number) {
     let marks = this.#marks.get(epoch)
-    if (marks === undefined) this.#marks.set(epoch, marks = { flushed: new Set(), moved: new Set() })
+    if (marks === undefined) this.#marks.set(epoch, marks = { flushed: new Set(), moved: new Set(), sent: new Set() })
     return marks
   }
 
@@ -176,6 +178,9 @@ export class Membership {
     } else if (change.step === 'moving' && isDone(marks.moved)) {
       change.step = 'ready'
       void this.#getReady(change)
+    } else if (change.step === 'sending' && isDone(marks.sent)) {
+      change.step = 'releasing'
+      void this.#finish(change)
     }
   }
 
@@ -186,7 +191,7 @@ export class Membership {
       // What could not be handed over is loaded from storage by its new owner; its sessions are gone, and told so.
       this.#ports.log.error('hand-over-failed', { error })
     }
-    this.#ports.links.forwardParked()
+    this.#ports.links.forwardStrays()
     this.#mark('moved')
   }
 
@@ -200,10 +205,16 @@ export class Membership {
     this.#imports.push(work.catch((error: unknown) => this.#ports.log.error('take-over-failed', { error })))
   }
 
+  #send(change: Change): void {
+    change.step = 'sending'
+    this.#ports.links.forwardAll()
+    this.#mark('sent')
+    this.#advance()
+  }
+
   async #finish(change: Change): Promise<void> {
     const { changed, clock, edge, links, log, table } = this.#ports
     const { epoch } = change.message
-    change.step = 'releasing'
     await links.release(() => table.settle(epoch))
     edge.releaseMoved((account) => table.memberOf(account))
     for (const old of this.#marks.keys()) if (old <= epoch) this.#marks.delete(old)

@@ -49,6 +49,8 @@ export class ShardTable implements Placement {
   readonly #isOwn = new Uint8Array(SHARD_COUNT)
   /** '' while nobody owns the shard. */
   #owners: MemberId[] = Array.from({ length: SHARD_COUNT }, () => '')
+  /** Before the last change. */
+  #ownersBefore: readonly MemberId[] = this.#owners
   /** Before the first map everything is on its way. */
   #moving: ReadonlySet<number> | 'all' = 'all'
 
@@ -64,6 +66,11 @@ export class ShardTable implements Placement {
     return this.#isOwn[shardOf(jid)] === 1
   }
 
+  /** Whether the shard was here before the last change. */
+  wasHere(jid: Jid): boolean {
+    return this.#ownersBefore[shardOf(jid)] === this.#memberId
+  }
+
   /** Whether nothing may be sent to the entity now. */
   isMoving(jid: Jid): boolean {
     return this.#moving === 'all' || (this.#moving.size > 0 && this.#moving.has(shardOf(jid)))
@@ -75,6 +82,7 @@ export class ShardTable implements Placement {
     owners.forEach((owner, shard) => {
       if (owner !== this.#owners[shard]) moving.add(shard)
     })
+    this.#ownersBefore = this.#owners
     this.#owners = [...owners]
     this.#setMoving(moving)
     return moving.size

@@ -116,6 +116,17 @@ function deliveryRules(pair: () => BusPair): void {
     await until(() => seen.length === 1)
     assert.equal(seen[0]?.message.value, 2)
   })
+
+  test('whoever waits until a member was written to is told, and what was sent before arrives', async () => {
+    const { romeo, juliet } = pair()
+    const seen = attach(juliet)
+    let isWritten = false
+    romeo.send(juliet.memberId, note(1))
+    romeo.afterWritten(juliet.memberId, () => (isWritten = true))
+    await until(() => isWritten && seen.length === 1)
+    await romeo.close()
+    romeo.afterWritten(juliet.memberId, () => assert.fail('it is closed'))
+  })
 }
 
 function requestRules(pair: () => BusPair): void {

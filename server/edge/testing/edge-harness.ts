@@ -273,17 +273,18 @@ export function plainAuth(localpart = 'juliet', password = PASSWORD): string {
   return `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${payload}</auth>`
 }
 
-export const BIND = "<iq type='set' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>balcony</resource></bind></iq>"
+const bindTo = (resource: string) => `<iq type='set' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`
+export const BIND = bindTo('balcony')
 
 /** From a stream that may authenticate to a bound one. */
-export async function logIn(client: RawClient, localpart = 'juliet'): Promise<void> {
+export async function logIn(client: RawClient, localpart = 'juliet', resource = 'balcony'): Promise<void> {
   client.send(OPEN)
   await client.read(/<\/stream:features>/)
   client.send(plainAuth(localpart))
   await client.read(/<success[^>]*>/)
   client.send(OPEN)
   await client.read(/<\/stream:features>/)
-  client.send(BIND)
+  client.send(bindTo(resource))
   await client.read(/<iq type='result' id='b1'>.*<\/iq>/)
 }
 

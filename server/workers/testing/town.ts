@@ -260,9 +260,9 @@ export class Town {
   }
 
   /** A bound client on that member's edge. */
-  async connect(edge: MemberId, localpart: string): Promise<RawClient> {
+  async connect(edge: MemberId, localpart: string, resource?: string): Promise<RawClient> {
     const client = await dial(this.member(edge).port)
-    await logIn(client, localpart)
+    await logIn(client, localpart, resource)
     return client
   }
 
