@@ -3,6 +3,7 @@ import {
   accountRemoving, Accounts, defineModule, inboundPresence, keyvalStore, option, outbound, outboundPresence, PresenceEnvelopes,
   PresenceFanOut, priorityChanged, resourceAvailable, resourceUnavailable, Router, sessionAdopted, sessionResumed, sessionUnbound, Shards,
 } from '@rollcall/module-api'
+import type { Session, SessionSlot } from '@rollcall/module-api'
 import { Clock, Load, Log, Metrics } from '@rollcall/ports'
 import type { HistogramMetric } from '@rollcall/ports'
 import type { Jid } from '@rollcall/jid'
@@ -98,13 +99,9 @@ export default defineModule({
     context.on(outboundPresence, 'normal', (event) => service.sent(event))
     context.on(inboundPresence, 'normal', (event) => service.came(event))
     context.on(sessionUnbound, 'normal', (event) => service.ended(event))
-    const isBehind = context.sessionSlot<true>({ slotName: 'presence-behind', version: 1, exportState: () => true, importState: () => true })
-    context.on(sessionAdopted, 'normal', ({ session }) => session.set(isBehind, true))
-    context.on(sessionResumed, 'normal', ({ session }) => {
-      if (session.get(isBehind) !== true) return
-      session.set(isBehind, undefined)
-      service.refresh(session)
-    })
+    const behind = context.sessionSlot(behindState)
+    context.on(sessionAdopted, 'normal', ({ session }) => session.set(behind, true))
+    context.on(sessionResumed, 'normal', ({ session }) => (isTaken(session, behind) ? service.refresh(session) : undefined))
     context.on(accountRemoving, 'normal', ({ account }) => lasts.forget(account.jid.toString()))
     context.onStop(() => {
       pacer.settleAll()
@@ -125,6 +122,16 @@ function fromMembersSeconds(metrics: Metrics): HistogramMetric {
   return metrics.histogram(
     'rollcall_presence_from_members_seconds', 'Time from a change on another member until the contacts of this one are told.', SECONDS,
   )
+}
+
+/** What its client was told of contacts was lost with a member. */
+const behindState = { slotName: 'presence-behind', version: 1, exportState: () => true, importState: (): true => true }
+
+/** Whether the mark was there; it is not any more. */
+function isTaken(session: Session, mark: SessionSlot<true>): boolean {
+  const isThere = session.get(mark) === true
+  session.set(mark, undefined)
+  return isThere
 }
 
 /** Whatever else a resource sends, who gets it learns first how the resource is. */
