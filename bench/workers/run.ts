@@ -154,7 +154,9 @@ async function measure(scenario: Scenario, { pids, port, root }: Running, isHalf
     .find((one) => one['scenario'] === scenario.result)
   if (result === undefined) throw new Error(`${scenario.name}: no result`)
   const faults = FAULTS.filter((fault) => Number(result[fault] ?? 0) > 0)
-  if (faults.length > 0) throw new Error(`${scenario.name}: ${faults.map((fault) => `${fault} ${result[fault]}`).join(', ')}: ${result['first_error'] ?? ''}`)
+  if (faults.length > 0) {
+    throw new Error(`${scenario.name}: ${faults.map((fault) => `${fault} ${result[fault]}`).join(', ')}: ${result['first_error'] ?? ''}`)
+  }
   const rate = Number(result[scenario.rate])
   console.error(`  ${scenario.name}: ${whole(rate)} a second, ${fixed(Number(result[scenario.cpu]), 2)} µs, ${fixed(sum / TICKS_PER_SECOND, 1)} s CPU`)
   return { rate, cpuUs: Number(result[scenario.cpu]), shares: used.map((ticks) => ticks / sum) }
