@@ -223,6 +223,11 @@ export class Device {
         this.pump()
       }
       const fin = this.#answers.get(id) ?? ''
+      if (fin.includes('<resource-constraint')) {
+        // The machine is busy; the server says so and wants to be asked later.
+        await sleep(500)
+        continue
+      }
       assert.match(fin, /type='result'/, `${this.name}: no answer to a query: ${fin}`)
       lines.push(...(this.#answers.get(`q${id}`) ?? '').split('\n').filter((line) => line !== ''))
       after = /<last>([^<]*)<\/last>/.exec(fin)?.[1] ?? ''

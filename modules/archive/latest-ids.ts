@@ -3,12 +3,15 @@ import { randomHalfOf } from './stanza-ids.ts'
 
 /** The random halves of the latest ids in an account's log. */
 export class LatestIds {
+  /** What the log had then was read. */
+  readonly deaths: readonly number[]
   readonly untilMs: number
   readonly #read: Promise<ReadonlySet<string>>
   readonly #written = new Set<string>()
 
-  constructor(read: Promise<ReadonlySet<string>>, untilMs: number) {
+  constructor(read: Promise<ReadonlySet<string>>, deaths: readonly number[], untilMs: number) {
     this.#read = read
+    this.deaths = deaths
     this.untilMs = untilMs
   }
 

@@ -31,6 +31,8 @@ type Start = { readonly after: string } | { readonly start: number }
 
 /** Entries read at a time. */
 const PAGE_SIZE = 50
+/** The same, where a client waits that was connected a moment ago. */
+const LATELY_PAGE_SIZE = 200
 
 export class WaitingReader {
   readonly #stores: LogStores
@@ -87,13 +89,14 @@ export class WaitingReader {
   async #page(from: Start): Promise<ArchivePage<StoredMessage>> {
     const { owner } = this.#log
     const { messages } = this.#stores
-    if ('after' in from && from.after === '') return messages.query(owner, { limit: PAGE_SIZE })
+    const limit = this.#lately === undefined ? PAGE_SIZE : LATELY_PAGE_SIZE
+    if ('after' in from && from.after === '') return messages.query(owner, { limit })
     try {
-      return await messages.query(owner, { limit: PAGE_SIZE, ...from })
+      return await messages.query(owner, { limit, ...from })
     } catch (error) {
       // The entry is gone: the oldest ones are purged, so that everything that is left comes after it.
       if (!(error instanceof StorageError) || error.code !== 'item-not-found') throw error
-      return messages.query(owner, { limit: PAGE_SIZE })
+      return messages.query(owner, { limit })
     }
   }
 

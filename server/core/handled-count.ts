@@ -53,6 +53,13 @@ export class HandledCount {
     this.#open.push(this.#watched(work, (this.handled - count + 1) >>> 0))
   }
 
+  /** Whether what is not safe ever will be nobody can say: it counts as not handled, and its client sends it again. */
+  rollBack(): void {
+    this.handled = this.safe
+    this.#open = []
+    this.#owed = []
+  }
+
   /** The client asks; `acknowledge` is called as soon as everything handled so far is safe. */
   owe(): void {
     if (this.#open.length === 0) this.#acknowledge(this.handled)

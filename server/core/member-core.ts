@@ -15,7 +15,7 @@ import type { Placement } from '../protocol/placement.ts'
 import type { AccountRegistry } from './account-registry.ts'
 import type { Binding } from './binding.ts'
 import type { ComponentTable } from './components.ts'
-import type { LocalAccount } from './entities.ts'
+import type { LocalAccount, LocalSession } from './entities.ts'
 import { DurableWork } from './durable-work.ts'
 import type { HookChains } from './hook-chains.ts'
 import type { MemberQuestions } from './member-questions.ts'
@@ -169,6 +169,11 @@ export class MemberCore {
 
   // ------------------------------------------------------------------------------------ members that died
 
+  /** Members died at these times, ms since the Unix epoch. */
+  noteDeaths(deaths: readonly number[]): void {
+    this.#ports.repeats.noteDeaths(deaths)
+  }
+
   /** The connections of a member are lost. */
   edgeGone(member: MemberId): void {
     const { binding, clock, components, streams } = this.#ports
@@ -189,8 +194,20 @@ export class MemberCore {
       this.#unsafe.delete(name)
       const jid = parseJid(name)
       const session = this.#ports.registry.warm(jid.bare)?.sessions.get(jid.resourcepart)
-      if (session !== undefined) this.#ports.binding.end(session, 'lost', 'reset', 'The server lost track of the stream')
+      if (session !== undefined) this.#giveUp(session)
     }
+  }
+
+  /** Its client is to come back for what it was told, and send the rest again. */
+  #giveUp(session: LocalSession): void {
+    const { repeats, streams } = this.#ports
+    const { management } = session
+    if (management !== undefined) {
+      management.again = repeats.sentAgain(management.inbound.handled)
+      management.inbound.rollBack()
+    }
+    session.closeStream('reset', 'The server lost track of the stream')
+    streams.lost(session)
   }
 
   /** Goes on with a session that `edge` holds and whose core died. */

@@ -20,14 +20,21 @@ export class Repeats {
   readonly #ports: RepeatsPorts
   /** What is being looked for, by stamp: in one log after the other. */
   readonly #open = new Map<string, Promise<unknown>>()
+  /** When members died lately, ms since the Unix epoch. A new list when there is another. */
+  #deaths: readonly number[] = []
 
   constructor(ports: RepeatsPorts) {
     this.#ports = ports
   }
 
+  /** Members died at these times: what they handled may come again. */
+  noteDeaths(deaths: readonly number[]): void {
+    if (deaths.at(-1) !== this.#deaths.at(-1)) this.#deaths = deaths
+  }
+
   /** Whether the account's log has the message of that stamp. False when it cannot be read: twice is better than never. */
   isKept(account: Jid, stamp: string): Promise<boolean> {
-    const found = this.#ports.kept()?.isKept(account, stamp) ?? Promise.resolve(false)
+    const found = this.#ports.kept()?.isKept(account, stamp, this.#deaths) ?? Promise.resolve(false)
     const decided = found.catch((error: unknown) => {
       this.#ports.log.error('kept-message-lookup-failed', { account: account.toString(), error })
       return false

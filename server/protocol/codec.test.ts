@@ -99,7 +99,7 @@ const samples: Samples = {
   'presence-states': { to: jid, probe: text, states: fc.array(stanza, { maxLength: 3 }), contactCount: count, ...confirmed },
   broadcast: { stanza, targets: fc.array(jid, { maxLength: 60 }), ...confirmed },
   safe: { seq: count, also: fc.array(count, { maxLength: 8 }) },
-  'map-change': { epoch: count, members: fc.array(member), owners: fc.array(fc.nat(3)), gone: fc.array(member) },
+  'map-change': { epoch: count, members: fc.array(member), owners: fc.array(fc.nat(3)), gone: fc.array(member), deaths: fc.array(count) },
   'map-mark': { epoch: count, step: fc.constantFrom('flushed', 'moved', 'sent') },
   'map-ready': { epoch: count },
   'map-active': { epoch: count },

@@ -32,6 +32,8 @@ export interface MapChange {
   readonly owners: readonly number[]
   /** Members that died since the last change. */
   readonly gone: readonly MemberId[]
+  /** When members died lately, ms since the Unix epoch, the latest last: whoever joins has to know, too. */
+  readonly deaths: readonly number[]
 }
 /**
  * Between members: nothing that follows was sent under the old map (`flushed`), every account that moves from the sender is on its way

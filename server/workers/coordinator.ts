@@ -25,6 +25,8 @@ export interface CoordinatorPorts {
 
 /** A member that takes longer over a change is stuck. */
 export const CHANGE_MS_MAX = 30_000
+/** Deaths that are remembered: until who was away then is back, or is not expected any more. */
+const DEATHS_MAX = 8
 /** Sessions in one message. */
 const BATCH = 200
 
@@ -48,6 +50,7 @@ export class Coordinator {
   #owners: readonly number[] = []
   #epoch = 0
   #gone: MemberId[] = []
+  #deaths: number[] = []
   #isDue = false
   #change: Change | undefined
 
@@ -83,6 +86,7 @@ export class Coordinator {
   leave(member: MemberId): void {
     if (!this.#live.delete(member)) return
     this.#gone.push(member)
+    this.#deaths = [...this.#deaths, this.#ports.clock.now()].slice(-DEATHS_MAX)
     this.#isDue = true
     const change = this.#change
     if (change !== undefined) {
@@ -139,7 +143,7 @@ export class Coordinator {
     this.#isDue = false
     const { bus, clock, log, stuck } = this.#ports
     const members = [...this.#live]
-    const message: MapChange = { kind: 'map-change', epoch: ++this.#epoch, members, owners: rendezvous(members), gone: this.#gone }
+    const message: MapChange = { kind: 'map-change', epoch: ++this.#epoch, members, owners: rendezvous(members), gone: this.#gone, deaths: this.#deaths }
     this.#gone = []
     this.#mapped = members
     this.#owners = message.owners

@@ -41,6 +41,7 @@ export function joinMembers({ bus, clock, coordinator, core, edge, log, metrics,
   const membership = new Membership({
     bus, coordinator, table, links, clock, log, metrics,
     core: {
+      noteDeaths: (deaths) => core().members.noteDeaths(deaths),
       edgeGone: (member) => core().members.edgeGone(member),
       handOverMoved: () => core().members.handOverMoved(),
       takeOverFrom: (owner, snapshot) => core().members.takeOverFrom(owner, snapshot),

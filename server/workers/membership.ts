@@ -27,6 +27,8 @@ import type { ShardTable } from './shard-table.ts'
 
 /** What a change of the map needs of the core. */
 export interface MovingCore {
+  /** Members died at these times, ms since the Unix epoch. */
+  noteDeaths(deaths: readonly number[]): void
   /** The member died: its connections are lost. */
   edgeGone(member: MemberId): void
   /** Sends every account that belongs to another member now to it. Settles when they are on their way. */
@@ -137,6 +139,7 @@ export class Membership {
     this.#change = { message, startedMs: clock.monotonic(), step: 'flushing' }
     const moving = table.begin(message.owners.map((index) => members[index] as MemberId))
     log.info('shards-moving', { epoch, members, gone, shards: moving })
+    core.noteDeaths(message.deaths)
     links.others = members.filter((member) => member !== bus.memberId)
     edge.holdMoving((account) => table.isMoving(account))
     for (const member of gone) {

@@ -161,8 +161,8 @@ export interface PresenceFanOut {
 }
 /** Provided by whoever keeps messages, asked by the core about messages that a member which died may have handled. */
 export interface KeptMessages {
-  /** Whether a message of that stamp is among the account's latest. */
-  isKept(account: Jid, stamp: string): Promise<boolean>
+  /** Whether a message of that stamp is among what the account's log had when members died, at these times (ms since the Unix epoch). */
+  isKept(account: Jid, stamp: string, deaths: readonly number[]): Promise<boolean>
 }
 export const KeptMessages = definePort<KeptMessages>('keptMessages')
 /** The receivers' `inbound` filters, for many receivers of one stanza. */
