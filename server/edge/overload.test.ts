@@ -1,10 +1,11 @@
 /** What peers see of an edge that is overloaded, over real sockets. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { FakeLoad } from '@rollcall/testing'
 import { WebSocket } from 'ws'
 import { FairShare, shareOf } from './fair-share.ts'
-import { BIND, clearText, configOf, dial, dialTls, FlushingClock, HOST, juliet, logIn, OPEN, startRig, within } from './testing/edge-harness.ts'
+import { BIND, clearText, configOf, dial, dialTls, FlushingClock, HOST, juliet, logIn, OPEN, plainAuth, startRig, within } from './testing/edge-harness.ts'
 import type { Rig } from './testing/edge-harness.ts'
 
 async function withRig(body: (rig: Rig, load: FakeLoad) => Promise<void>): Promise<void> {
@@ -70,10 +71,15 @@ test('in brown-out new connections wait unread, are let in in order, and log in 
   const client = await dial(rig.port('client'))
   client.send(OPEN)
   await untilWaiting(rig, 1)
+  // Long enough for Node to have read it.
+  await pause(50)
   assert.equal(client.text, '')
   rig.clock.advance(50)
   await client.read(/<\/stream:features>/)
   assert.equal(waiting(rig), 0)
+  // What it sends then is read as well.
+  client.send(plainAuth())
+  await client.read(/<success[^>]*>/)
   load.level = 'normal'
   const other = await dial(rig.port('client'))
   await logIn(other, 'romeo')

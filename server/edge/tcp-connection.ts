@@ -76,7 +76,9 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
       this.#records = records
       this.hub.metrics.compactCount++
     }
-    if (!readDirectly(this.#socket, onRead)) this.#socket.on('data', onData)
+    const isDirect = readDirectly(this.#socket, onRead)
+    // Who had to wait before it was let in may have been read already, by Node.
+    if (!isDirect || this.#socket.readableLength > 0) this.#socket.on('data', onData)
   }
 
   /** Watches the socket while TLS runs its handshake on it. */
