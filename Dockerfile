@@ -16,8 +16,6 @@ RUN npm ci --omit=dev --omit=optional && npm cache clean --force
 
 FROM node:24.21.0-bookworm-slim
 ENV NODE_ENV=production
-# As tools/rollcall.mjs sets it.
-ENV MALLOC_ARENA_MAX=2
 RUN groupadd --system rollcall \
   && useradd --system --gid rollcall --home-dir /var/lib/rollcall --shell /usr/sbin/nologin rollcall \
   && install --directory --owner=rollcall --group=rollcall --mode=0750 /var/lib/rollcall

@@ -10,10 +10,6 @@ const args = process.argv.slice(2)
 // nobody collects yet was half of the memory of a connection, and no throughput was gained by it. Measured, CPU is the same.
 const flags = args[0] === 'start' ? ['--max-semi-space-size=4', '--heap-growing-percent=25'] : []
 
-// V8 compiles on four threads, and each would keep, in a region of memory of its own, what it needed at a start: 20 to 30 MiB.
-// Read by glibc when a process begins, so it is for the server that is about to be started, and for workers.
-if (args[0] === 'start') process.env.MALLOC_ARENA_MAX ??= '2'
-
 await withPinnedNode(fileURLToPath(import.meta.url), args, async () => {
   const { main } = await import('../server/cli.ts')
   process.exitCode = await main(args)

@@ -26,8 +26,8 @@ if [ ! -e "$data/imported" ]; then
   touch "$data/imported"
 fi
 
-# The pinned Node itself, with the launcher's own flags and environment, so that there is one process to measure.
-export RUN="env MALLOC_ARENA_MAX=2 $root/node_modules/.bin/node --max-semi-space-size=4 --heap-growing-percent=25 $root/tools/rollcall.mjs start ${options[*]}"
+# The pinned Node itself, with the launcher's own flags, so that there is one process to measure.
+export RUN="$root/node_modules/.bin/node --max-semi-space-size=4 --heap-growing-percent=25 $root/tools/rollcall.mjs start ${options[*]}"
 export JSON=$kit/out/side-by-side.jsonl
 rm -f "$JSON"
 cd "$kit"
