@@ -28,7 +28,7 @@ export interface ServeOptions {
 
 const WORKER_ENTRY = new URL('./worker.ts', import.meta.url)
 /**
- * For what other workers have not confirmed, which lives for a few turns (`bench/results/workers.txt`). In the 4 MiB for short-lived
+ * For what other workers have not confirmed, which lives for a few turns (`bench/results/workers-tried.txt`). In the 4 MiB for short-lived
  * objects of a single process (`tools/rollcall.mjs`) it would be copied, and moved to the old generation, again and again. And V8,
  * which sees much of it survive one collection, comes to allocate it in the old generation from the start: there every letter
  * keeps its stanza until the next full collection, of which there were three a second.
