@@ -1,10 +1,11 @@
 /**
  * Who may come in while the member is overloaded: new connections wait their turn, or are told to come back later.
  *
- * How it works: normally a connection is admitted at once and nothing is kept. In brown-out it waits, unread, in one queue,
+ * How it works: normally a connection is admitted at once and nothing is kept. In brown-out it waits, unheard, in one queue,
  * oldest first, and so many a second are let in; when the member is well again the queue is emptied at a multiple of that,
  * so that the wait does not end in a new storm. Whoever waits past the deadline, comes to a full queue, or comes while new
- * work is refused, is refused. What waits costs a socket: no stream, no TLS, no memory of ours beyond an entry.
+ * work is refused, is refused. What waits costs a socket, an entry, and what Node reads of it meanwhile, up to 64 KiB: no
+ * stream, no TLS.
  */
 import type { Clock, Load, Timer } from '@rollcall/ports'
 

@@ -4,7 +4,7 @@ import { after, test } from 'node:test'
 import { modules } from '../modules.generated.ts'
 import { HOST } from '../edge/testing/edge-harness.ts'
 import type { RawClient } from '../edge/testing/edge-harness.ts'
-import { Town } from './testing/town.ts'
+import { befriend, Town } from './testing/town.ts'
 
 const NS = "xmlns='urn:xmpp:sm:3'"
 const towns: Town[] = []
@@ -35,19 +35,6 @@ async function come(town: Town, name: string, edge: string, isManaged = false): 
 
 const say = (to: string, body: string, id = body) =>
   `<message to='${to}@${HOST}' type='chat' id='${id}'><body>${body}</body></message>`
-
-/** Makes two accounts contacts of each other. */
-async function befriend(a: RawClient, aName: string, b: RawClient, bName: string): Promise<void> {
-  a.send(`<presence to='${bName}@${HOST}' type='subscribe'/>`)
-  await b.read(/type='subscribe'/)
-  b.send(`<presence to='${aName}@${HOST}' type='subscribed'/><presence to='${aName}@${HOST}' type='subscribe'/>`)
-  await a.read(/type='subscribe'/)
-  a.send(`<presence to='${bName}@${HOST}' type='subscribed'/>`)
-  await b.read(new RegExp(`<presence from='${aName}@${HOST}/[^>]*>`))
-  await pause(50)
-  a.text = ''
-  b.text = ''
-}
 
 function bodies(client: RawClient): string[] {
   return [...client.text.matchAll(/<body>([^<]*)<\/body>/g)].map((match) => match[1] as string)

@@ -7,6 +7,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { jidOf, parseJid } from '@rollcall/jid'
 import type { AnyModule } from '@rollcall/module-api'
 import { WireReader } from '@rollcall/ports'
@@ -289,4 +290,17 @@ export class Town {
     }
     if (this.#directory !== undefined) await rm(this.#directory, { recursive: true, force: true })
   }
+}
+
+/** Makes two accounts contacts of each other. */
+export async function befriend(a: RawClient, aName: string, b: RawClient, bName: string): Promise<void> {
+  a.send(`<presence to='${bName}@${HOST}' type='subscribe'/>`)
+  await b.read(/type='subscribe'/)
+  b.send(`<presence to='${aName}@${HOST}' type='subscribed'/><presence to='${aName}@${HOST}' type='subscribe'/>`)
+  await a.read(/type='subscribe'/)
+  a.send(`<presence to='${bName}@${HOST}' type='subscribed'/>`)
+  await b.read(new RegExp(`<presence from='${aName}@${HOST}/[^>]*>`))
+  await pause(50)
+  a.text = ''
+  b.text = ''
 }
