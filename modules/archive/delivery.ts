@@ -195,13 +195,8 @@ export class Delivery {
     try {
       while (!reader.isAtEnd) {
         const entries = await reader.next()
-        if (session.account.sessions.get(session.jid.resourcepart) !== session) return this.#deliverToNext(session.account)
-        for (const message of entries) {
-          const { number } = markOf(message.entry)
-          this.#skipMissing(log, before, number)
-          before = Math.max(before, number)
-          this.#handAgain(log, session, hold, message, lately)
-        }
+        if (!isThere(session)) return this.#deliverToNext(session.account)
+        before = this.#handAll(log, entries, before, (message) => this.#handAgain(log, session, hold, message, lately))
         if (reader.isAtEnd) this.#skipMissing(log, before, until + 1)
       }
     } catch (error) {
@@ -211,6 +206,18 @@ export class Delivery {
     } finally {
       hold.release()
     }
+  }
+
+  /** Hands each message on, in order; what is missing between them counts as done. Returns the number of the last, `before` at least. */
+  #handAll(log: AccountLog, messages: readonly WaitingMessage[], before: number, hand: (message: WaitingMessage) => void): number {
+    let last = before
+    for (const message of messages) {
+      const { number } = markOf(message.entry)
+      this.#skipMissing(log, last, number)
+      last = Math.max(last, number)
+      hand(message)
+    }
+    return last
   }
 
   #handAgain(log: AccountLog, session: Session, hold: SessionHold, message: WaitingMessage, { start }: Lately): void {
@@ -240,13 +247,8 @@ export class Delivery {
     try {
       while (!reader.isAtEnd && log.position.waiting > 0) {
         const entries = await reader.next()
-        if (session.account.sessions.get(session.jid.resourcepart) !== session) return this.#deliverToNext(session.account)
-        for (const message of entries) {
-          const { number } = markOf(message.entry)
-          this.#skipMissing(log, before, number)
-          before = Math.max(before, number)
-          this.#handOver(log, session, hold, message)
-        }
+        if (!isThere(session)) return this.#deliverToNext(session.account)
+        before = this.#handAll(log, entries, before, (message) => this.#handOver(log, session, hold, message))
         if (reader.isAtEnd) this.#skipMissing(log, before, until + 1)
       }
     } catch (error) {
@@ -348,4 +350,8 @@ function mostAvailable(account: Account): Session | undefined {
     if (session.priority >= 0 && (best === undefined || session.priority > best.priority)) best = session
   }
   return best
+}
+
+function isThere(session: Session): boolean {
+  return session.account.sessions.get(session.jid.resourcepart) === session
 }
