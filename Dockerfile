@@ -8,13 +8,13 @@
 # With a config file: -v "$PWD/rollcall.yaml:/etc/rollcall/rollcall.yaml:ro" and the command
 # `start --config /etc/rollcall/rollcall.yaml --data /var/lib/rollcall`.
 
-FROM node:24.21.0-bookworm-slim AS build
+FROM node:26.10.0-bookworm-slim AS build
 WORKDIR /opt/rollcall
 COPY . .
 # The base image is the pinned Node, so the platform packages of Node (optional dependencies) stay out.
 RUN npm ci --omit=dev --omit=optional && npm cache clean --force
 
-FROM node:24.21.0-bookworm-slim
+FROM node:26.10.0-bookworm-slim
 ENV NODE_ENV=production
 RUN groupadd --system rollcall \
   && useradd --system --gid rollcall --home-dir /var/lib/rollcall --shell /usr/sbin/nologin rollcall \

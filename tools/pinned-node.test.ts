@@ -34,7 +34,7 @@ describe('the launcher of the pinned Node', () => {
 
   it('finds the binary of this platform, at the version of package.json', async () => {
     const { stdout } = await promisify(execFile)(findPinnedNode(), ['--version'])
-    assert.match(stdout, /^v24\.21\.0\n$/)
+    assert.match(stdout, /^v26\.10\.0\n$/)
   })
 
   it('says what to do on a platform without one', () => {

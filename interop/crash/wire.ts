@@ -62,7 +62,7 @@ class TcpWire implements Wire {
     this.#socket = socket
     socket.on('connect', () => events.connected())
     const sink = { streamOpen: () => {}, streamClose: () => events.ended(), element: (frame: Frame) => events.element(frame) }
-    socket.on('data', (bytes) => {
+    socket.on('data', (bytes: Buffer) => {
       try {
         this.#framer.push(bytes, sink)
       } catch (error) {

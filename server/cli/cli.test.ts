@@ -158,7 +158,7 @@ describe('rollcall help and usage', () => {
     ]
     const helps = await Promise.all(commands.map((command) => runHere([...command, '--help'])))
     for (const [index, { code, out, err }] of helps.entries()) {
-      const name = commands[index]?.join(' ')
+      const name = (commands[index] as string[]).join(' ')
       assert.deepEqual([code, err], [0, ''], name)
       assert.match(out, new RegExp(`Usage: rollcall ${name}[^]*Examples:\n {2}\\$ `))
     }

@@ -23,6 +23,8 @@ import { FairShare } from './fair-share.ts'
 import type { Passage } from './guest.ts'
 import { weighOutput } from './output-bound.ts'
 import { PresenceGathering } from './presence-gathering.ts'
+import { WriteBatch } from '../runtime/write-batch.ts'
+import { writeRing } from '../runtime/write-ring.ts'
 import type { RemoteSession } from './remote-session.ts'
 import { HOLD_EDGE } from './stages.ts'
 import type { Stage } from './stages.ts'
@@ -110,6 +112,7 @@ export class Hub {
   #throttled: HubMember[] = []
   /** Those that had output since the last sweep, or had some left then: only theirs can wait. */
   #weighed: HubMember[] = []
+  readonly writes = new WriteBatch(writeRing())
   readonly gathering: PresenceGathering
   readonly share: FairShare
   readonly admission: Admission
@@ -129,7 +132,7 @@ export class Hub {
     this.defaultHost = parseJid(config.hosts[0] ?? 'localhost')
     this.nowMs = ports.clock.monotonic()
     this.load = ports.load ?? idleLoad
-    this.gathering = new PresenceGathering(ports.clock, this.load, () => this.#flushAll())
+    this.gathering = new PresenceGathering(ports.clock, this.load, () => this.#flushAll(), this.writes)
     this.share = new FairShare(ports.clock, this.load, metrics.shares)
     this.admission = new Admission(ports.clock, this.load, () => this.config.admission)
   }
@@ -275,10 +278,12 @@ export class Hub {
   readonly #flushAll = (): void => {
     const batch = this.#dirty
     this.#dirty = []
+    this.writes.open()
     for (const connection of batch) {
       connection.isDirty = false
       connection.flush()
     }
+    this.writes.close()
   }
 
   #sweep(): void {

@@ -4,6 +4,8 @@ import { FakeClock, FakeLoad } from '@rollcall/testing'
 import type { Gatherer } from './presence-gathering.ts'
 import { ECHO_MS, gatherWindowMs, PresenceGathering, SLICE_MS } from './presence-gathering.ts'
 
+const noBatch = { open: () => {}, close: () => {} }
+
 class Connection implements Gatherer {
   isDirty = false
   isGathering = false
@@ -20,7 +22,7 @@ class Connection implements Gatherer {
 
 test('on an idle member presence is written at the end of the turn', () => {
   const clock = new FakeClock()
-  const gathering = new PresenceGathering(clock, new FakeLoad(), () => {})
+  const gathering = new PresenceGathering(clock, new FakeLoad(), () => {}, noBatch)
   const connection = new Connection()
   gathering.add(connection)
   assert.deepEqual([connection.isGathering, connection.flushes, gathering.size], [true, 0, 1])
@@ -32,7 +34,7 @@ test('on a busy one it waits for its window, and what goes at once is not writte
   const clock = new FakeClock()
   const load = new FakeLoad()
   load.lag = 60
-  const gathering = new PresenceGathering(clock, load, () => {})
+  const gathering = new PresenceGathering(clock, load, () => {}, noBatch)
   const [one, dirty] = [new Connection(), new Connection()]
   gathering.add(one)
   gathering.add(dirty)
@@ -46,7 +48,7 @@ test('on a busy one it waits for its window, and what goes at once is not writte
 test('what is not presence is written before each slice', () => {
   const clock = new FakeClock()
   const order: string[] = []
-  const gathering = new PresenceGathering(clock, new FakeLoad(), () => order.push('messages'))
+  const gathering = new PresenceGathering(clock, new FakeLoad(), () => order.push('messages'), noBatch)
   gathering.add(new Connection(() => order.push('presence')))
   clock.runSoon()
   assert.deepEqual(order, ['messages', 'presence'])
@@ -64,7 +66,7 @@ test('many writes are made in slices of a turn, each connection once, and others
     }
   }
   const clock = new SlowClock()
-  const gathering = new PresenceGathering(clock, new FakeLoad(), () => {})
+  const gathering = new PresenceGathering(clock, new FakeLoad(), () => {}, noBatch)
   // A write takes a tenth of a millisecond here.
   const connections = Array.from({ length: 200 }, () => new Connection(() => { clock.spentMs += 0.1 }))
   const late = new Connection()
@@ -83,7 +85,7 @@ test('many writes are made in slices of a turn, each connection once, and others
 
 test('a few echoes are written at the end of the turn', () => {
   const clock = new FakeClock()
-  const gathering = new PresenceGathering(clock, new FakeLoad(), () => {})
+  const gathering = new PresenceGathering(clock, new FakeLoad(), () => {}, noBatch)
   const [one, other] = [new Connection(), new Connection()]
   gathering.addEcho(one)
   gathering.add(other)
@@ -94,7 +96,7 @@ test('a few echoes are written at the end of the turn', () => {
 
 test('where many change at a time, echoes wait for what comes next, and not for long', () => {
   const clock = new FakeClock()
-  const gathering = new PresenceGathering(clock, new FakeLoad(), () => {})
+  const gathering = new PresenceGathering(clock, new FakeLoad(), () => {}, noBatch)
   const connections = Array.from({ length: 20 }, () => new Connection())
   for (const connection of connections) gathering.addEcho(connection)
   gathering.add(connections[0] as Connection)

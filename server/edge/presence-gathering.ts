@@ -31,6 +31,12 @@ export interface Gatherer {
   flush(): void
 }
 
+/** Between `open` and `close` writes go to the kernel together. */
+export interface Writes {
+  open(): void
+  close(): void
+}
+
 /** How long presence may wait at the edge, in ms; at most a quarter of what the presence engine allows in all. */
 export function gatherWindowMs(load: Load): number {
   if (load.pressure() !== 'normal') return LAGGING_MS
@@ -41,6 +47,7 @@ export class PresenceGathering {
   readonly #clock: Clock
   readonly #load: Load
   readonly #writeOthers: () => void
+  readonly #writes: Writes
   #waiting: Gatherer[] = []
   #leaving: Gatherer[] = []
   #at = 0
@@ -51,8 +58,9 @@ export class PresenceGathering {
   #isEchoTimerSet = false
 
   /** `writeOthers` writes what is not presence. */
-  constructor(clock: Clock, load: Load, writeOthers: () => void) {
+  constructor(clock: Clock, load: Load, writeOthers: () => void, writes: Writes) {
     this.#clock = clock
+    this.#writes = writes
     this.#load = load
     this.#writeOthers = writeOthers
   }
@@ -92,6 +100,7 @@ export class PresenceGathering {
     }
     const leaving = this.#leaving
     const endMs = this.#clock.monotonic() + SLICE_MS
+    this.#writes.open()
     while (this.#at < leaving.length) {
       const connection = leaving[this.#at++] as Gatherer
       connection.isGathering = false
@@ -99,6 +108,7 @@ export class PresenceGathering {
       if (!connection.isDirty) connection.flush()
       if (this.#at % WRITES_PER_LOOK === 0 && this.#clock.monotonic() >= endMs) break
     }
+    this.#writes.close()
     if (this.#at < leaving.length) return this.#clock.soon(this.#flush)
     leaving.length = 0
     this.#at = 0

@@ -53,7 +53,7 @@ async function generate(host: string, nowMs: number, random: Random): Promise<Ce
     ],
   })
   const key = KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' })
-  return { certificate: `${certificate.toString('pem')}\n`, key: String(key) }
+  return { certificate: `${certificate.toString('pem')}\n`, key }
 }
 
 /** The A-label form of a host (RFC 5890), which is what certificates and SNI carry. */

@@ -15,6 +15,7 @@ import { takeHandle } from '../runtime/index.ts'
 import { readAsStream, readDirectly } from '../runtime/direct-read.ts'
 import { writeDirectly } from '../runtime/direct-write.ts'
 import type { DirectWriter } from '../runtime/direct-write.ts'
+import type { BatchWriter } from '../runtime/write-batch.ts'
 import { Connection } from './connection.ts'
 import type { StreamService } from './connection.ts'
 import type { Departed, Movable } from './guest.ts'
@@ -35,7 +36,7 @@ const NO_BINDINGS: ReadonlyMap<string, Uint8Array> = new Map()
 /** Starts TLS on a socket that has a connection; `TcpConnection.secured` is called when it is done. */
 export type StartTls = (connection: TcpConnection, socket: Socket, host: string | undefined) => void
 
-export class TcpConnection extends Connection implements FrameSink, Upgradable, Secured, Movable, DirectWriter, RecordSink {
+export class TcpConnection extends Connection implements FrameSink, Upgradable, Secured, Movable, DirectWriter, BatchWriter, RecordSink {
   #socket: OwnedSocket
   /** While OpenSSL does the TLS. */
   #tls: TLSSocket | undefined
@@ -344,16 +345,27 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
       return
     }
     this.hub.metrics.bytesOut.add(out.length)
-    const isTaken = this.#write(this.#records === undefined ? out : this.#records.seal(out), waiting)
-    const isHigh = !isTaken && waiting + out.length > this.hub.config.limits.outputHighBytes
+    const wire = this.#records === undefined ? out : this.#records.seal(out)
+    const mayWait = waiting === 0 && this.#tls === undefined && !this.#isEnding
+    if (!mayWait || !this.hub.writes.add(socket, wire, this)) this.#writeNow(wire, waiting)
+  }
+
+  writeRest(rest: string | Uint8Array): void {
+    if (this.stage !== 'closed') this.#writeNow(rest, this.#socket.writableLength + this.#underWayBytes)
+  }
+
+  /** Stops reading where the peer does not read what it is sent. */
+  #writeNow(wire: string | Uint8Array, waiting: number): void {
+    const isTaken = this.#write(wire, waiting)
+    const isHigh = !isTaken && waiting + wire.length > this.hub.config.limits.outputHighBytes
     if (isHigh && this.isOpen && (this.holds & HOLD_OUTPUT) === 0) {
       this.hold(HOLD_OUTPUT)
-      if (this.#underWayBytes === 0) socket.once('drain', onDrain)
+      if (this.#underWayBytes === 0) this.#socket.once('drain', onDrain)
     }
   }
 
   /** False when it waits in the socket. */
-  #write(out: string | Buffer, waiting: number): boolean {
+  #write(out: string | Uint8Array, waiting: number): boolean {
     const socket = this.#socket
     // Behind something else it waits for a slow client, and a slice would keep all alive that came with it.
     if (waiting > 0) return write(socket, typeof out === 'string' ? flatCopy(out) : out)
@@ -379,6 +391,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
       return
     }
     this.flush()
+    this.hub.writes.submit()
     if (this.#records !== undefined) write(this.#socket, this.#records.sealEnd())
     this.#socket.end()
   }
@@ -421,7 +434,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
 }
 
 /** False when it waits in the socket. */
-function write(socket: Socket, wire: string | Buffer): boolean {
+function write(socket: Socket, wire: string | Uint8Array): boolean {
   return socket.destroyed || !socket.writable || (typeof wire === 'string' ? socket.write(wire, 'latin1') : socket.write(wire))
 }
 

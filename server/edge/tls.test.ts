@@ -205,5 +205,5 @@ async function clientCertificate(address: string): Promise<{ readonly certificat
     name: [{ CN: ['Juliet'] }], signingAlgorithm: algorithm, keys,
     extensions: [new Extension('2.5.29.17', false, AsnConvert.serialize(names))],
   })
-  return { certificate: certificate.toString('pem'), key: String(KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' })) }
+  return { certificate: certificate.toString('pem'), key: KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' }) }
 }

@@ -302,7 +302,7 @@ class Relay {
       relay.#inject = (bytes) => void far.write(bytes)
       // One after the other: what comes while a rest waits, waits behind it.
       let line = Promise.resolve()
-      near.on('data', (chunk) => void (line = line.then(() => relay.#pass(chunk, (bytes) => void far.write(bytes)))))
+      near.on('data', (chunk: Buffer) => void (line = line.then(() => relay.#pass(chunk, (bytes) => void far.write(bytes)))))
       far.on('data', (chunk) => void near.write(chunk))
       for (const [one, other] of [[near, far], [far, near]] as const) {
         one.on('end', () => void line.then(() => other.end()))

@@ -189,7 +189,7 @@ test('a member comes: accounts move to it with their sessions while clients talk
   clearInterval(talk)
   for (let i = 0; i < 200 && clients.some((client) => bodies(client).length < n); i++) await pause(10)
   const expected = Array.from({ length: n }, (_, i) => String(i))
-  clients.forEach((client, i) => assert.deepEqual(bodies(client), expected, names[i]))
+  clients.forEach((client, i) => assert.deepEqual(bodies(client), expected, names[i] as string))
   assert.ok([...member.server.core.accounts.online()].length > 0)
   assert.ok(clients.every((client) => !client.isClosed))
 })
@@ -213,7 +213,7 @@ test('a member dies and another comes while everybody talks to everybody: nothin
   const unique = (client: RawClient) => [...new Set(bodies(client))]
   for (let i = 0; i < 500 && clients.some((client) => unique(client).length < n); i++) await pause(10)
   const expected = Array.from({ length: n }, (_, i) => String(i))
-  clients.forEach((client, i) => assert.deepEqual(unique(client), expected, names[i]))
+  clients.forEach((client, i) => assert.deepEqual(unique(client), expected, names[i] as string))
   for (const client of clients) await client.read(new RegExp(`<a [^>]*h='${n + 1}'`))
   assert.ok(clients.every((client) => !client.isClosed))
 })

@@ -1,0 +1,165 @@
+/** Writes of one turn to many sockets: what arrives, and what happens to what the kernel does not take. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createConnection, createServer, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { descriptorOf, WriteBatch } from './write-batch.ts'
+import type { BatchWriter } from './write-batch.ts'
+import { RING_BYTES_MAX, RING_WRITES_MAX, writeRing } from './write-ring.ts'
+import type { WriteRing } from './write-ring.ts'
+
+const PAIRS = 5
+
+class Rest implements BatchWriter {
+  rests: (string | Uint8Array)[] = []
+  writeRest(rest: string | Uint8Array): void {
+    this.rests.push(rest)
+  }
+}
+
+const found = writeRing()
+if (found === undefined) {
+  it('without io_uring nothing is gathered', () => {
+    const batch = new WriteBatch(writeRing())
+    batch.open()
+    assert.equal(batch.add(new Socket(), 'a', new Rest()), false)
+    batch.close()
+  })
+} else describe('the writes of one turn', () => {
+  const ring: WriteRing = found
+  let near: Socket[] = []
+  let far: Socket[] = []
+  const server = createServer({ pauseOnConnect: true })
+
+  beforeEach(async () => {
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    for (let i = 0; i < PAIRS; i++) {
+      const accepted = once(server, 'connection')
+      far.push(createConnection((server.address() as AddressInfo).port, '127.0.0.1').pause())
+      near.push((await accepted)[0] as Socket)
+    }
+    for (const socket of [...near, ...far]) socket.on('error', () => {})
+  })
+  afterEach(async () => {
+    for (const socket of [...near, ...far]) socket.destroy()
+    near = []
+    far = []
+    server.close()
+    await once(server, 'close')
+  })
+
+  async function read(socket: Socket, length: number): Promise<string> {
+    let text = ''
+    socket.setEncoding('latin1')
+    for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+      text += chunk as string
+      if (text.length >= length) break
+    }
+    return text
+  }
+
+  it('arrive byte for byte, strings and bytes', async () => {
+    const batch = new WriteBatch(ring)
+    const writer = new Rest()
+    const every = String.fromCharCode(...Array.from({ length: 256 }, (_, i) => i))
+    const wireOf = (i: number) => i % 2 === 0 ? `${i}${every}` : Buffer.from(`${i}${every}`, 'latin1')
+    for (let round = 0; round < 3; round++) {
+      batch.open()
+      near.forEach((socket, i) => assert.equal(batch.add(socket, wireOf(i), writer), true))
+      batch.close()
+    }
+    for (const [i, socket] of far.entries()) assert.equal(await read(socket, 771), `${i}${every}`.repeat(3))
+    assert.deepEqual(writer.rests, [])
+  })
+
+  it('are only gathered between open and close, and not where they are long or there is no ring', () => {
+    const [socket] = near as [Socket]
+    const writer = new Rest()
+    const batch = new WriteBatch(ring)
+    assert.equal(batch.add(socket, 'a', writer), false)
+    batch.open()
+    assert.equal(batch.add(socket, 'a'.repeat(20_000), writer), false)
+    batch.close()
+    assert.equal(batch.add(socket, 'a', writer), false)
+    const bare = new WriteBatch(undefined)
+    bare.open()
+    assert.equal(bare.add(socket, 'a', writer), false)
+    bare.close()
+    assert.deepEqual(writer.rests, [])
+  })
+
+  it('one alone goes back to its writer', () => {
+    const writer = new Rest()
+    const batch = new WriteBatch(ring)
+    batch.open()
+    batch.add(near[0] as Socket, 'alone', writer)
+    assert.deepEqual(writer.rests, [])
+    batch.submit()
+    assert.deepEqual(writer.rests, ['alone'])
+    batch.close()
+    assert.deepEqual(writer.rests, ['alone'])
+  })
+
+  it('what a full socket does not take goes back, and nothing of it is lost or twice', async () => {
+    const batch = new WriteBatch(ring)
+    const writers = near.map(() => new Rest())
+    const block = 'x'.repeat(15_999)
+    const wires: string[] = []
+    while ((writers[1] as Rest).rests.length === 0 && wires.length < 10_000) {
+      const wire = `${String(wires.length).padStart(6, '0')}${block}`
+      wires.push(wire)
+      batch.open()
+      for (const i of [0, 1]) if ((writers[i] as Rest).rests.length === 0) batch.add(near[i] as Socket, wire, writers[i] as Rest)
+      batch.add(near[2] as Socket, '.', writers[2] as Rest)
+      batch.close()
+    }
+    const [rest] = (writers[1] as Rest).rests
+    assert.equal(typeof rest, 'string')
+    const all = wires.join('')
+    const taken = all.slice(0, all.length - (rest as string).length)
+    assert.equal(taken + (rest as string), all)
+    assert.equal(await read(far[1] as Socket, taken.length), taken)
+    assert.deepEqual((writers[2] as Rest).rests, [])
+    assert.equal(await read(far[2] as Socket, wires.length), '.'.repeat(wires.length))
+  })
+
+  it('one to a socket that is gone goes back, and the others arrive', async () => {
+    const batch = new WriteBatch(ring)
+    const writers = near.map(() => new Rest())
+    batch.open()
+    near.forEach((socket, i) => batch.add(socket, `to ${i}`, writers[i] as Rest))
+    near[1]?.destroy()
+    batch.close()
+    assert.deepEqual(writers.map(({ rests }) => rests), [[], ['to 1'], [], [], []])
+    assert.equal(await read(far[4] as Socket, 4), 'to 4')
+  })
+
+  it('more than fit go in several calls, in order', async () => {
+    const batch = new WriteBatch(ring)
+    const writer = new Rest()
+    const wires: string[] = []
+    batch.open()
+    for (let i = 0; i < 3 * RING_WRITES_MAX + 7; i++) {
+      const wire = `${i},${'y'.repeat(i % 5 === 0 ? 9_000 : 10)};`
+      batch.add(near[i % PAIRS] as Socket, wire, writer)
+      if (i % PAIRS === 3) wires.push(wire)
+    }
+    batch.close()
+    assert.deepEqual(writer.rests, [])
+    assert.equal(await read(far[3] as Socket, wires.join('').length), wires.join(''))
+  })
+
+  it('a ring holds so many and no more, and says of each what became of it', () => {
+    const fd = descriptorOf(near[0] as Socket)
+    assert.equal(ring.add(fd, new Uint8Array(RING_BYTES_MAX + 1)), false)
+    for (let i = 0; i < RING_WRITES_MAX; i++) assert.equal(ring.add(i === 1 ? -1 : fd, 'ab'), true)
+    assert.equal(ring.add(fd, 'ab'), false)
+    assert.equal(ring.submit(), RING_WRITES_MAX)
+    assert.deepEqual([ring.resultOf(0), ring.resultOf(1), ring.resultOf(2)], [2, -9, 2])
+    assert.equal(ring.add(fd, 'abc'), true)
+    assert.equal(ring.submit(), 1)
+    assert.equal(ring.resultOf(0), 3)
+  })
+})
