@@ -6,12 +6,12 @@
  * them all at once (io_uring_setup(2), io_uring_enter(2)): the bytes of a batch stand in one buffer, one request a socket, and when
  * the call returns every request has been tried, for none may wait (`MSG_DONTWAIT`). Figures: bench/results/presence.txt.
  *
- * `node:ffi` is experimental, some systems forbid io_uring (containers with Docker's default profile), and only Linux has it:
- * `writeRing` then says undefined, and the caller writes socket by socket.
+ * Some systems forbid io_uring (containers with Docker's default profile), only Linux has it, and not every Node can ask for it
+ * (`foreign.ts`): `writeRing` then says undefined, and the caller writes socket by socket.
  */
-import type ffi from 'node:ffi'
+import { foreignFunctions } from './foreign.ts'
+import type { ForeignFunctions } from './foreign.ts'
 
-type ForeignFunctions = typeof ffi
 type SystemCall = (number: bigint, a: bigint, b: bigint, c: bigint, d: bigint, e: bigint, f: bigint) => bigint
 type MapMemory = (address: bigint, length: bigint, protection: number, flags: number, fd: number, offset: bigint) => bigint
 
@@ -153,17 +153,6 @@ function openRing(): WriteRing | undefined {
     return mapRing(foreign)
   } catch {
     return undefined
-  }
-}
-
-/** Not in every Node that runs the project. It warns once that it is experimental, which is known here. */
-function foreignFunctions(): ForeignFunctions | undefined {
-  const { emitWarning } = process
-  process.emitWarning = () => {}
-  try {
-    return process.getBuiltinModule('node:ffi')
-  } finally {
-    process.emitWarning = emitWarning
   }
 }
 
