@@ -3,14 +3,15 @@
  *
  * The handshake, and with it everything before the traffic secrets, is OpenSSL's.
  */
-import { createHmac, createSecretKey } from 'node:crypto'
-import type { KeyObject } from 'node:crypto'
+import { createHmac } from 'node:crypto'
+import { NONCE_BYTES } from './aead.ts'
+import type { AeadAlgorithm } from './aead.ts'
 
 /** RFC 8446 §B.4: what of a cipher suite records depend on. */
 export interface CipherSuite {
   /** As in RFC 8446 §B.4. */
   readonly name: string
-  readonly algorithm: 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305'
+  readonly algorithm: AeadAlgorithm
   readonly keyBytes: number
   readonly hash: 'sha256' | 'sha384'
 }
@@ -24,8 +25,6 @@ export const cipherSuites: ReadonlyMap<string, CipherSuite> = new Map(([
 
 export const HASH_BYTES = { sha256: 32, sha384: 48 } as const
 
-/** Of all three suites. */
-const NONCE_BYTES = 12
 /** A nonce carries 48 bits here, of the 64 that it may; keys are updated long before. */
 const SEQUENCE_MAX = 2 ** 48 - 1
 
@@ -59,7 +58,7 @@ export class TrafficKey {
   readonly suite: CipherSuite
   /** Of the next record (RFC 8446 §5.3). */
   sequence: number
-  key: KeyObject
+  key: Uint8Array
   #iv: Uint8Array
   #secret: Uint8Array
 
@@ -68,13 +67,13 @@ export class TrafficKey {
     this.suite = suite
     this.sequence = sequence
     this.#secret = secret
-    this.key = known === undefined ? keyOf(suite, secret) : createSecretKey(known.key)
+    this.key = known === undefined ? keyOf(suite, secret) : known.key
     this.#iv = known === undefined ? ivOf(suite, secret) : known.iv
   }
 
   /** Goes on where `giveAway` stopped; copies what it needs. */
   static from(suite: CipherSuite, { iv, key, secret, sequence }: TrafficState): TrafficKey {
-    return new TrafficKey(suite, new Uint8Array(secret), sequence, { key, iv: new Uint8Array(iv) })
+    return new TrafficKey(suite, new Uint8Array(secret), sequence, { key: new Uint8Array(key), iv: new Uint8Array(iv) })
   }
 
   /** The nonce of the next record, which then has been used (RFC 8446 §5.3); valid until the next call for any connection. */
@@ -88,8 +87,9 @@ export class TrafficKey {
 
   /** What somebody else needs to go on; from here on this one throws `RangeError` when it is used. */
   giveAway(): TrafficState {
-    const state = { secret: this.#secret, key: this.key.export(), iv: this.#iv, sequence: this.sequence }
+    const state = { secret: this.#secret, key: this.key, iv: this.#iv, sequence: this.sequence }
     this.#secret = NOTHING
+    this.key = NOTHING
     this.#iv = NOTHING
     this.sequence = Infinity
     return state
@@ -107,8 +107,8 @@ export class TrafficKey {
 }
 
 // RFC 8446 §7.3
-function keyOf({ hash, keyBytes }: CipherSuite, secret: Uint8Array): KeyObject {
-  return createSecretKey(hkdfExpandLabel(hash, secret, 'key', keyBytes))
+function keyOf({ hash, keyBytes }: CipherSuite, secret: Uint8Array): Uint8Array {
+  return hkdfExpandLabel(hash, secret, 'key', keyBytes)
 }
 
 function ivOf({ hash }: CipherSuite, secret: Uint8Array): Uint8Array {

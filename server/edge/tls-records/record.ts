@@ -1,6 +1,5 @@
 /** One record of TLS 1.3, sealed and opened (RFC 8446 §5.1 to §5.4). Both throw nothing but what they say. */
-import { createCipheriv, createDecipheriv } from 'node:crypto'
-import type { CipherGCMTypes } from 'node:crypto'
+import { TAG_BYTES, aeadOf } from './aead.ts'
 import type { TrafficKey } from './key-schedule.ts'
 
 // RFC 8446 §5.1: ContentType.
@@ -23,8 +22,8 @@ export const CONTENT_BYTES_MAX = 2 ** 14
 /** RFC 8446 §5.2: of an encrypted record without its header. */
 export const ENCRYPTED_BYTES_MAX = CONTENT_BYTES_MAX + 256
 
-const TAG_BYTES = 16
-const TAG = { authTagLength: TAG_BYTES }
+/** The header of the record that is just being sealed. */
+const header = Uint8Array.of(APPLICATION_DATA, 3, 3, 0, 0)
 
 /** The peer broke the protocol; `alert` says so to it (RFC 8446 §6.2). */
 export class TlsFault extends Error {
@@ -55,22 +54,13 @@ export function recordLength(bytes: Uint8Array, at: number): number {
 /** A record of `content`, a wire string of at most `CONTENT_BYTES_MAX`, without padding. */
 export function sealRecord(key: TrafficKey, type: number, content: string): Buffer {
   const length = content.length + 1 + TAG_BYTES
-  const record = Buffer.allocUnsafe(HEADER_BYTES + length)
-  record[0] = APPLICATION_DATA
-  record[1] = 3
-  record[2] = 3
-  record[3] = length >> 8
-  record[4] = length & 0xff
-  const cipher = createCipheriv(key.suite.algorithm as CipherGCMTypes, key.key, key.nextNonce(), TAG)
-  cipher.setAAD(record.subarray(0, HEADER_BYTES))
+  header[3] = length >> 8
+  header[4] = length & 0xff
   // The type stands behind the content (§5.2: TLSInnerPlaintext).
-  record.set(cipher.update(content + String.fromCharCode(type), 'latin1'), HEADER_BYTES)
-  cipher.final()
-  record.set(cipher.getAuthTag(), record.length - TAG_BYTES)
-  return record
+  return aeadOf(key.suite.algorithm).seal(key.key, key.nextNonce(), header, content, type)
 }
 
-/** Opens a record whose length has been checked; throws `TlsFault`, and then nothing of it was used. */
+/** Opens a record whose length has been checked, good until the next is opened; throws `TlsFault`, and then nothing of it was used. */
 export function openRecord(key: TrafficKey, record: Uint8Array): Opened {
   const inner = decrypt(key, record)
   if (inner.length > CONTENT_BYTES_MAX + 1) throw new TlsFault(RECORD_OVERFLOW)
@@ -82,16 +72,8 @@ export function openRecord(key: TrafficKey, record: Uint8Array): Opened {
 }
 
 function decrypt(key: TrafficKey, record: Uint8Array): Uint8Array {
-  const tagAt = record.length - TAG_BYTES
-  if (tagAt < HEADER_BYTES) throw new TlsFault(BAD_RECORD_MAC)
-  const decipher = createDecipheriv(key.suite.algorithm as CipherGCMTypes, key.key, key.nextNonce(), TAG)
-  decipher.setAAD(record.subarray(0, HEADER_BYTES))
-  decipher.setAuthTag(record.subarray(tagAt))
-  const inner = decipher.update(record.subarray(HEADER_BYTES, tagAt))
-  try {
-    decipher.final()
-  } catch {
-    throw new TlsFault(BAD_RECORD_MAC)
-  }
+  if (record.length < HEADER_BYTES + TAG_BYTES) throw new TlsFault(BAD_RECORD_MAC)
+  const inner = aeadOf(key.suite.algorithm).open(key.key, key.nextNonce(), record, HEADER_BYTES)
+  if (inner === undefined) throw new TlsFault(BAD_RECORD_MAC)
   return inner
 }
