@@ -3,7 +3,7 @@
  *
  * `node:ffi` is experimental, Node is pinned (ADR 0001, 0020), and a Node without it has everything all the same, only slower: whoever
  * asks here has another way. A wrong signature corrupts memory, so they stand in few places: `write-ring.ts`, and
- * `server/edge/tls-records/native-aead.ts`.
+ * `server/edge/tls-records/aead-native.ts`.
  */
 import type ffi from 'node:ffi'
 

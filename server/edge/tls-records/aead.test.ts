@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { aeadOf, NodeAead } from './aead.ts'
 import type { Aead, AeadAlgorithm } from './aead.ts'
-import { openNativeAead } from './native-aead.ts'
+import { aeadOf } from './aead-best.ts'
+import { openNativeAead } from './aead-native.ts'
+import { NodeAead } from './aead-node.ts'
 
 const KEY_BYTES = { 'aes-128-gcm': 16, 'aes-256-gcm': 32, 'chacha20-poly1305': 32 } as const
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })

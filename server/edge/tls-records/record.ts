@@ -1,5 +1,6 @@
 /** One record of TLS 1.3, sealed and opened (RFC 8446 §5.1 to §5.4). Both throw nothing but what they say. */
-import { TAG_BYTES, aeadOf } from './aead.ts'
+import { TAG_BYTES } from './aead.ts'
+import { aeadOf } from './aead-best.ts'
 import type { TrafficKey } from './key-schedule.ts'
 
 // RFC 8446 §5.1: ContentType.

@@ -7,6 +7,7 @@
  */
 import { foreignFunctions } from '../../runtime/foreign.ts'
 import type { ForeignFunctions } from '../../runtime/foreign.ts'
+import { TAG_BYTES } from './aead.ts'
 import type { Aead, AeadAlgorithm } from './aead.ts'
 
 type Pointer = bigint
@@ -24,7 +25,6 @@ const NULL = 0n
 // EVP_CTRL_AEAD_GET_TAG, EVP_CTRL_AEAD_SET_TAG
 const GET_TAG = 0x10
 const SET_TAG = 0x11
-const TAG_BYTES = 16
 
 /** Where things are: the record is in one piece, and its content begins at a multiple of 64. */
 const [KEY_AT, NONCE_AT, LENGTH_AT, CONTENT_AT] = [0, 32, 48, 128]
@@ -135,5 +135,5 @@ function findEvp(foreign: ForeignFunctions): Evp {
     EVP_CipherFinal_ex: { arguments: ['pointer', 'pointer', 'pointer'], return: 'int32' },
     EVP_CIPHER_CTX_ctrl: { arguments: ['pointer', 'int32', 'int32', 'pointer'], return: 'int32' },
   })
-  return functions as unknown as Evp
+  return functions
 }
