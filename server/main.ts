@@ -148,7 +148,7 @@ export interface Workshop {
 /** Told of each worker's lines: to the supervisor's bus, and to the storage. */
 export type OnLine = (line: 'bus' | 'storage', memberId: MemberId, isThere: boolean) => void
 
-/** Opens the storage and serves it to workers, which find it and each other in `directory`. */
+/** Opens the storage and serves it to workers, which find it and each other in `directory`. The bus is for the caller to open. */
 export async function openWorkshop(config: ServerConfig, runtime: Runtime, directory: string, onLine: OnLine): Promise<Workshop> {
   const { clock, log, metrics } = runtime
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
@@ -164,7 +164,7 @@ export async function openWorkshop(config: ServerConfig, runtime: Runtime, direc
       backend: storage, directory: storageFolder(directory), bootId, clock, log,
       onClient: (memberId, isThere) => onLine('storage', memberId, isThere),
     })
-    const bus = await createSocketBus({
+    const bus = createSocketBus({
       memberId: SUPERVISOR, bootId, directory: busFolder(directory), codec: serverCodec, clock, log, metrics,
       onPeer: ({ kind, peer }) => onLine('bus', peer.memberId, kind === 'up'),
     })
@@ -195,8 +195,9 @@ export async function startWorker(
   const { bootId, directory, memberId } = seat
   const storage = new RemoteStorage({ memberId, bootId, directory: storageFolder(directory), clock, log, metrics })
   await storage.open()
-  const bus = await createSocketBus({ memberId, bootId, directory: busFolder(directory), codec: serverCodec, clock, log, metrics, onPeer })
+  const bus = createSocketBus({ memberId, bootId, directory: busFolder(directory), codec: serverCodec, clock, log, metrics, onPeer })
   const server = await buildServer(config, runtime, storage, control, { bus, cluster: { coordinator: SUPERVISOR, ...cluster } })
+  await bus.open()
   const started = await startMember(server, config, runtime, storage, () => storage.queuedOps)
   return { ...started, bus }
 }

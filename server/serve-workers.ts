@@ -115,6 +115,12 @@ async function openShop(
       if (kind !== 'host-info') throw new Error(`The supervisor does not answer '${kind}'`)
     },
   })
+  try {
+    await workshop.bus.open()
+  } catch (error) {
+    await workshop.close()
+    throw error
+  }
   return { workshop, coordinator, supervisor, reload }
 }
 

@@ -21,7 +21,7 @@ interface Note extends BusMessage {
 const note = (text: string): Note => ({ kind: 'note', text })
 const makeDirectory = async (): Promise<string> => mkdtemp(join(tmpdir(), 'rollcall-bus-'))
 
-function make<M extends BusMessage>(directory: string, memberId: string, more: Partial<SocketBusOptions<M>> = {}): Promise<SocketBus<M>> {
+function make<M extends BusMessage>(directory: string, memberId: string, more: Partial<SocketBusOptions<M>> = {}): SocketBus<M> {
   return createSocketBus<M>({
     memberId, bootId: '1', directory, codec: jsonCodec(), clock: realClock, log: recordingLog(), lookMs: 50, ...more,
   })
@@ -29,8 +29,8 @@ function make<M extends BusMessage>(directory: string, memberId: string, more: P
 
 busContract('socket', async () => {
   const directory = await makeDirectory()
-  const romeo = await make<never>(directory, 'romeo')
-  const juliet = await make<never>(directory, 'juliet')
+  const [romeo, juliet] = [make<never>(directory, 'romeo'), make<never>(directory, 'juliet')]
+  await Promise.all([romeo.open(), juliet.open()])
   await until(() => romeo.peers.size === 1 && juliet.peers.size === 1)
   return { romeo, juliet, dispose: async () => rm(directory, { recursive: true, force: true }) }
 })
@@ -39,8 +39,9 @@ describe('socket bus', () => {
   let directory: string
   const open: { close(): Promise<void> }[] = []
   const enter = async (memberId: string, more: Partial<SocketBusOptions<Note>> = {}): Promise<SocketBus<Note>> => {
-    const bus = await make<Note>(directory, memberId, more)
+    const bus = make<Note>(directory, memberId, more)
     open.push(bus)
+    await bus.open()
     return bus
   }
   const both = async (one: SocketBus<Note>, other: SocketBus<Note>): Promise<void> =>
@@ -160,11 +161,16 @@ describe('socket bus', () => {
 
   test('an id that is taken, an id that is no file name, and a directory that others may enter are refused', async () => {
     await enter('romeo')
-    await assert.rejects(make(directory, 'romeo'), /running member/)
-    await assert.rejects(make(directory, '../romeo'), /member id/)
-    await assert.rejects(make(join(directory, 'x'.repeat(100)), 'romeo'), /longer than/)
+    const refused = async (folder: string, memberId: string, why: RegExp): Promise<void> => {
+      const bus = make(folder, memberId)
+      await assert.rejects(bus.open(), why)
+      await bus.close()
+    }
+    await refused(directory, 'romeo', /running member/)
+    await refused(directory, '../romeo', /member id/)
+    await refused(join(directory, 'x'.repeat(100)), 'romeo', /longer than/)
     await chmod(directory, 0o755)
-    await assert.rejects(make(directory, 'juliet'), /0700/)
+    await refused(directory, 'juliet', /0700/)
     await chmod(directory, 0o700)
   })
 
@@ -178,25 +184,69 @@ describe('socket bus', () => {
 
   // ------------------------------------------------------------------------------------ peers that misbehave
 
-  /** A peer made by hand: listens as `id`, says hello to whoever connects, and connects to romeo. */
-  async function handMade(id: string, ownHello?: string): Promise<{ toRomeo: Socket; fromRomeo: Socket }> {
-    const hello = ownHello ?? helloRecord({ memberId: id, bootId: 'x', protocolVersion: 9 }, 'romeo')
-    const server = createServer()
-    open.push({ close: async () => void server.close() })
-    const accepted = new Promise<Socket>(resolve => server.once('connection', (socket) => {
-      socket.write(hello, 'latin1')
-      resolve(socket)
-    }))
-    await new Promise<void>(resolve => server.listen(join(directory, `${id}.sock`), resolve))
-    const fromRomeo = connect(join(directory, 'romeo.sock'))
-    fromRomeo.on('error', () => {})
-    fromRomeo.write(hello, 'latin1')
-    open.push({ close: async () => void fromRomeo.destroy() })
-    const toRomeo = await accepted
-    toRomeo.on('error', () => {})
-    open.push({ close: async () => void toRomeo.destroy() })
-    return { toRomeo, fromRomeo }
+  const helloOf = (id: string): string => helloRecord({ memberId: id, bootId: 'x', protocolVersion: 9 }, 'romeo')
+  const handMadeSocket = (socket: Socket): Socket => {
+    socket.on('error', () => {})
+    open.push({ close: async () => void socket.destroy() })
+    return socket
   }
+
+  /** Listens as `id`. */
+  async function listenAs(id: string, onConnection: (socket: Socket) => void): Promise<void> {
+    const server = createServer(socket => onConnection(handMadeSocket(socket)))
+    open.push({ close: async () => void server.close() })
+    await new Promise<void>(resolve => server.listen(join(directory, `${id}.sock`), resolve))
+  }
+
+  /** Connects to romeo and says hello. */
+  function connectToRomeo(hello: string): Socket {
+    const fromRomeo = handMadeSocket(connect(join(directory, 'romeo.sock')))
+    fromRomeo.write(hello, 'latin1')
+    return fromRomeo
+  }
+
+  /** A peer made by hand: listens as `id`, says hello to whoever connects, and connects to romeo. */
+  async function handMade(id: string, hello = helloOf(id)): Promise<{ toRomeo: Socket; fromRomeo: Socket }> {
+    const accepted = Promise.withResolvers<Socket>()
+    await listenAs(id, (socket) => {
+      socket.write(hello, 'latin1')
+      accepted.resolve(socket)
+    })
+    const fromRomeo = connectToRomeo(hello)
+    return { toRomeo: await accepted.promise, fromRomeo }
+  }
+
+  const asked = (serial: number, kind: string): string => record(MARK.request, `${String.fromCharCode(serial)}{"kind":"${kind}","text":"asked"}`)
+
+  test('who is asked in the same breath as it is met answers', async () => {
+    const answers: string[] = []
+    await listenAs('mercutio', (toRomeo) => {
+      connectToRomeo(helloOf('mercutio')).on('data', (bytes: Buffer) => {
+        // After the first of these, the hello, both connections stand.
+        if (answers.push(bytes.toString('latin1')) === 1) toRomeo.write(helloOf('mercutio') + asked(1, 'note'), 'latin1')
+      })
+    })
+    const romeo = make<Note>(directory, 'romeo')
+    open.push(romeo)
+    const seen = keep(romeo)
+    await romeo.open()
+    await until(() => answers.length > 1)
+    assert.deepEqual([answers.slice(1), seen], [[record(MARK.reply, `${String.fromCharCode(1)}"asked"`)], []])
+  })
+
+  test('who asks before it listens to the answer gets it when it does', async () => {
+    await listenAs('mercutio', toRomeo => void toRomeo.write(helloOf('mercutio') + asked(1, 'note'), 'latin1'))
+    const romeo = make<Note>(directory, 'romeo')
+    open.push(romeo)
+    let isAsked = false
+    romeo.attach({ receive: () => {}, answer: async (_from, { text }) => (isAsked = true, text) })
+    await romeo.open()
+    await until(() => isAsked)
+    await new Promise(resolve => setTimeout(resolve, 5))
+    let answers = ''
+    connectToRomeo(helloOf('mercutio')).on('data', (bytes: Buffer) => void (answers += bytes.toString('latin1')))
+    await until(() => answers.includes('"asked"'))
+  })
 
   test('a peer that does not read is given up, and may come back', async () => {
     const events: PeerEvent[] = []
@@ -250,12 +300,11 @@ describe('socket bus', () => {
     const seen = keep(romeo)
     const { toRomeo, fromRomeo } = await handMade('mercutio')
     await until(() => romeo.peers.has('mercutio'))
-    const request = (serial: number, kind: string): string => record(MARK.request, `${String.fromCharCode(serial)}{"kind":"${kind}","text":"asked"}`)
     let answers = ''
     fromRomeo.on('data', (bytes: Buffer) => void (answers += bytes.toString('latin1')))
     toRomeo.write([
       record(126, 'of a later version'), record(MARK.message, '{"kind":"sonnet"}'), record(MARK.message, 'no json'),
-      request(1, 'sonnet'), request(2, 'note'), record(MARK.message, '{"kind":"note","text":"known"}'),
+      asked(1, 'sonnet'), asked(2, 'note'), record(MARK.message, '{"kind":"note","text":"known"}'),
     ].join(''), 'latin1')
     await until(() => seen.length === 1 && answers.includes('asked'))
     assert.deepEqual(seen, ['mercutio known'])

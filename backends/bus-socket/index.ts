@@ -56,6 +56,12 @@ export interface SocketBusOptions<M extends BusMessage> {
 export interface SocketBus<M extends BusMessage = BusMessage> extends Bus<M> {
   /** Peers that are up now. */
   readonly peers: ReadonlyMap<MemberId, PeerInfo>
+  /**
+   * Joins the bus of the directory, once. Resolves when this member listens and has tried every peer that is there: those that
+   * run are connected. Rejects when the directory is not private, or another running member has the id. Attach a handler before:
+   * a peer asks as soon as it has met this member, which may be before this resolves.
+   */
+  open(): Promise<void>
   /** Writes what was sent so far, where waiting for the end of the turn is too long. */
   flush(): void
 }
@@ -191,15 +197,16 @@ class SocketMember implements SocketBus, LinkOwner {
   }
 
   #answer(link: Link, serial: number, reader: WireReader): void {
-    const handler = this.#handler
-    if (handler === undefined) return link.fail(serial, 'no-responder', `member ${this.memberId} does not answer`)
     const from = link.peer.memberId
     const failed = (error: unknown): void => {
       this.#options.log.error('bus-request-failed', { member: this.memberId, from, error })
       link.fail(serial, 'remote', error instanceof Error ? error.message : String(error))
     }
     try {
+      // Even where nobody answers: a decoder remembers what came before.
       const message = link.decoder.message(reader)
+      const handler = this.#handler
+      if (handler === undefined) return link.fail(serial, 'no-responder', `member ${this.memberId} does not answer`)
       if (message === undefined) throw new Error(`member ${this.memberId} does not know this kind of request`)
       handler.answer(from, message).then(value => link.reply(serial, value)).catch(failed)
     } catch (error) {
@@ -299,13 +306,8 @@ class SocketMember implements SocketBus, LinkOwner {
   }
 }
 
-/**
- * Joins the bus of a directory. Resolves when this member listens and has tried every peer that is there: those that run
- * are connected. Rejects when the directory is not private, or another running member has the id.
- */
-export async function createSocketBus<M extends BusMessage>(options: SocketBusOptions<M>): Promise<SocketBus<M>> {
+/** A member that nobody meets before `open`. */
+export function createSocketBus<M extends BusMessage>(options: SocketBusOptions<M>): SocketBus<M> {
   // Narrowed by agreement: all members of one directory speak the table of the codec, which `M` stands for.
-  const member = new SocketMember(options)
-  await member.open()
-  return member
+  return new SocketMember(options)
 }

@@ -78,6 +78,8 @@ export class Link {
       this.#isBlocked = false
       this.flush()
     })
+    // The answer to what was asked on the other connection before this one stood.
+    this.flush()
     this.#look()
   }
 
@@ -121,10 +123,10 @@ export class Link {
 
   flush(): void {
     this.#isFlushAsked = false
-    if (this.#isBlocked || this.#out === '' || this.isEnded || this.#outbound?.destroyed === true) return
+    const outbound = this.#outbound
+    if (this.#isBlocked || this.#out === '' || this.isEnded || outbound === undefined || outbound.destroyed) return
     const text = this.#out
     this.#out = ''
-    const outbound = this.#outbound as Socket
     if (this.#whenWritten.length === 0) {
       this.#isBlocked = !outbound.write(text, 'latin1')
       return

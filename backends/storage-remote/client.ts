@@ -102,7 +102,7 @@ export class RemoteStorage implements StorageBackend {
   async open(): Promise<void> {
     if (this.#bus) throw new StorageError('conflict', 'storage is open already')
     const { memberId, bootId, directory, clock, log } = this.#options
-    const bus = await createSocketBus<StorageMessage>({
+    const bus = createSocketBus<StorageMessage>({
       memberId, bootId, directory, codec: storageCodec, clock, log, pendingRequestsMax: Infinity,
       isPeer: member => member === STORAGE_MEMBER,
       onPeer: ({ kind }) => this.#options.onServer?.(kind === 'up'),
@@ -110,6 +110,7 @@ export class RemoteStorage implements StorageBackend {
     this.#bus = bus
     bus.attach({ receive: () => {}, answer: async () => undefined })
     try {
+      await bus.open()
       await this.#untilServed(bus)
       this.#refusal = undefined
       this.#facts = (await this.#ask({ kind: 'hello' }, 1, this.#callTimeoutMs)) as StorageFacts

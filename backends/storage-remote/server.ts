@@ -31,7 +31,7 @@ export interface StorageServer {
 
 /** Resolves when clients can connect; rejects when the directory is not private or served by another process. */
 export async function serveStorage({ backend, directory, bootId, clock, log, onClient }: ServeStorageOptions): Promise<StorageServer> {
-  const bus = await createSocketBus<StorageMessage>({
+  const bus = createSocketBus<StorageMessage>({
     memberId: STORAGE_MEMBER, bootId, directory, codec: storageCodec, clock, log,
     onPeer: ({ kind, peer }) => onClient?.(peer.memberId, kind === 'up'),
   })
@@ -39,6 +39,7 @@ export async function serveStorage({ backend, directory, bootId, clock, log, onC
     receive: (from, { kind }) => log.warn('storage-message-ignored', { from, kind }),
     answer: async (_from, message) => answer(backend, message),
   })
+  await bus.open()
   return { close: async () => bus.close() }
 }
 

@@ -71,12 +71,12 @@ const makers: Record<string, () => ServerMessage> = {
   }),
 }
 
-const start = (memberId: string, directory: string): Promise<SocketBus<ServerMessage>> =>
+const member = (memberId: string, directory: string): SocketBus<ServerMessage> =>
   createSocketBus({ memberId, bootId: `${process.pid}`, directory, codec: serverCodec, clock: realClock, log: recordingLog() })
 
 /** The other process: counts, answers, and tells its CPU time when it is asked. */
 async function receiver(directory: string): Promise<void> {
-  const bus = await start('receiver', directory)
+  const bus = member('receiver', directory)
   let seen = 0
   let ackEvery = 1
   bus.attach({
@@ -91,6 +91,7 @@ async function receiver(directory: string): Promise<void> {
       return user + system
     },
   })
+  await bus.open()
   process.on('disconnect', () => process.exit())
 }
 
@@ -141,7 +142,7 @@ async function main(): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'rollcall-bus-'))
   const child = spawn(process.execPath, [import.meta.filename, 'receiver', directory], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   try {
-    const bus = await start('sender', directory)
+    const bus = member('sender', directory)
     bus.attach({
       receive() {
         acks.count++
@@ -149,6 +150,7 @@ async function main(): Promise<void> {
       },
       answer: async () => undefined,
     })
+    await bus.open()
     const endMs = performance.now() + 10_000
     while (!bus.peers.has('receiver')) {
       if (performance.now() > endMs) throw new Error('the receiver did not start')
