@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { Socket } from 'node:net'
 import { test } from 'node:test'
 import { FakeClock, FakeLoad } from '@rollcall/testing'
 import { Admission } from './admission.ts'
@@ -7,16 +8,18 @@ import type { Applicant, Verdict } from './admission.ts'
 function setUp(config = { queueMax: 100, waitMs: 10_000, perSecond: 20 }) {
   const clock = new FakeClock()
   const load = new FakeLoad()
-  const admission = new Admission(clock, load, () => config)
+  const gone = new Set<Socket>()
+  const hungUp = (sockets: readonly Socket[]) => sockets.flatMap((socket, at) => (gone.has(socket) ? [at] : []))
+  const admission = new Admission(clock, load, () => config, hungUp)
   const verdicts: [string, Verdict][] = []
   const apply = (name: string): Applicant => {
-    const applicant = { decide: (verdict: Verdict) => void verdicts.push([name, verdict]) }
+    const applicant = { socket: new Socket(), decide: (verdict: Verdict) => void verdicts.push([name, verdict]) }
     const verdict = admission.verdict()
     if (verdict === undefined) admission.wait(applicant)
     else applicant.decide(verdict)
     return applicant
   }
-  return { clock, load, admission, verdicts, apply }
+  return { clock, load, admission, verdicts, apply, gone }
 }
 
 test('normally everybody is let in at once', () => {
@@ -87,4 +90,17 @@ test('an empty queue saves no credit for the next storm, and keeps no timer', ()
   admission.close()
   assert.deepEqual(verdicts.at(-1), ['guest49', 'overload'])
   assert.equal(admission.size, 0)
+})
+
+test('whoever is gone when it is looked for leaves the queue, and takes nobody\'s turn', () => {
+  const { clock, load, admission, verdicts, apply, gone } = setUp()
+  load.level = 'brown-out'
+  const [juliet, nurse] = [apply('juliet'), apply('nurse'), apply('romeo')]
+  gone.add(juliet.socket)
+  clock.advance(50)
+  assert.deepEqual([verdicts, juliet.socket.destroyed, admission.size], [[['nurse', 'accepted']], true, 1])
+  for (let at = 0; at < 20; at++) apply(`guest${at}`)
+  gone.add(nurse.socket)
+  clock.advance(250)
+  assert.deepEqual(verdicts.map(([name]) => name), ['nurse', 'romeo', 'guest0', 'guest1', 'guest2', 'guest3'])
 })

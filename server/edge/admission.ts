@@ -4,9 +4,10 @@
  * How it works: normally a connection is admitted at once and nothing is kept. In brown-out it waits, unheard, in one queue,
  * oldest first, and so many a second are let in; when the member is well again the queue is emptied at a multiple of that,
  * so that the wait does not end in a new storm. Whoever waits past the deadline, comes to a full queue, or comes while new
- * work is refused, is refused. What waits costs a socket, an entry, and what Node reads of it meanwhile, up to 64 KiB: no
- * stream, no TLS.
+ * work is refused, is refused. What waits costs a socket and an entry: no stream, no TLS, and what it sends stays in the kernel.
+ * A socket that is not read does not see its peer go, so the kernel is asked for those every now and then.
  */
+import type { Socket } from 'node:net'
 import type { Clock, Load, Timer } from '@rollcall/ports'
 
 export interface AdmissionConfig {
@@ -23,11 +24,14 @@ export type Verdict = 'accepted' | 'overload' | 'queue-full' | 'queue-expired'
 
 /** A connection that wants in; exactly one verdict is given, unless it left before. */
 export interface Applicant {
+  readonly socket: Socket
   decide(verdict: Verdict): void
 }
 
 /** How often the queue is looked at, in ms. */
 const TICK_MS = 50
+/** Ticks from one look for those who are gone to the next. It takes 0.6 ms for a full queue. */
+const GONE_TICKS = 5
 /** When the member is well again, the queue is emptied this many times as fast. */
 const RECOVERY_FACTOR = 10
 
@@ -37,13 +41,17 @@ export class Admission {
   readonly #config: () => AdmissionConfig
   /** Since when, oldest first: a `Map` keeps its order, and whoever leaves is forgotten at once. */
   readonly #waiting = new Map<Applicant, number>()
+  readonly #hungUp: (sockets: readonly Socket[]) => readonly number[]
   #credit = 0
+  #ticks = 0
   #timer: Timer | undefined = undefined
 
-  constructor(clock: Clock, load: Load, config: () => AdmissionConfig) {
+  /** `hungUp`: the places of those among the sockets whose peer is gone. */
+  constructor(clock: Clock, load: Load, config: () => AdmissionConfig, hungUp: (sockets: readonly Socket[]) => readonly number[]) {
     this.#clock = clock
     this.#load = load
     this.#config = config
+    this.#hungUp = hungUp
   }
 
   /** Connections that wait. */
@@ -83,6 +91,7 @@ export class Admission {
 
   #tick(): void {
     const { waitMs, perSecond } = this.#config()
+    if (this.#ticks++ % GONE_TICKS === 0) this.#forgetGone()
     const expiredMs = this.#clock.monotonic() - waitMs
     for (const [applicant, sinceMs] of this.#waiting) {
       if (sinceMs > expiredMs) break
@@ -99,6 +108,15 @@ export class Admission {
     if (this.#waiting.size === 0) this.#rest()
   }
 
+  #forgetGone(): void {
+    const waiting = [...this.#waiting.keys()]
+    for (const at of this.#hungUp(waiting.map(({ socket }) => socket))) {
+      const applicant = waiting[at] as Applicant
+      this.#waiting.delete(applicant)
+      applicant.socket.destroy()
+    }
+  }
+
   #decide(applicant: Applicant, verdict: Verdict): void {
     this.#waiting.delete(applicant)
     applicant.decide(verdict)
@@ -107,6 +125,7 @@ export class Admission {
   #rest(): void {
     this.#timer?.cancel()
     this.#timer = undefined
+    this.#ticks = 0
     // Credit of an empty queue would let the next storm through.
     this.#credit = 0
   }

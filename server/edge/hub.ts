@@ -23,6 +23,7 @@ import { FairShare } from './fair-share.ts'
 import type { Passage } from './guest.ts'
 import { weighOutput } from './output-bound.ts'
 import { PresenceGathering } from './presence-gathering.ts'
+import { hungUp } from '../runtime/held-read.ts'
 import { WriteBatch } from '../runtime/write-batch.ts'
 import { writeRing } from '../runtime/write-ring.ts'
 import type { RemoteSession } from './remote-session.ts'
@@ -134,7 +135,7 @@ export class Hub {
     this.load = ports.load ?? idleLoad
     this.gathering = new PresenceGathering(ports.clock, this.load, () => this.#flushAll(), this.writes)
     this.share = new FairShare(ports.clock, this.load, metrics.shares)
-    this.admission = new Admission(ports.clock, this.load, () => this.config.admission)
+    this.admission = new Admission(ports.clock, this.load, () => this.config.admission, hungUp)
   }
 
   configure(config: EdgeConfig): void {

@@ -7,6 +7,8 @@ import type { AddressInfo, Server, Socket } from 'node:net'
 import { plainAddress } from './address-guard.ts'
 import type { Applicant, Verdict } from './admission.ts'
 import type { ListenerConfig, ListenerKind } from './config.ts'
+import { readDirectly } from '../runtime/direct-read.ts'
+import { holdRead, releaseRead } from '../runtime/held-read.ts'
 import { UNAVAILABLE } from './http-routes.ts'
 import type { Hub } from './hub.ts'
 import { NS_COMPONENT, streamErrorWire, streamHeaderWire } from './stream-wire.ts'
@@ -127,12 +129,16 @@ export class Listeners {
       if (!isProxy) guard.leave(address)
     }
     const applicant: Applicant = {
+      socket,
       decide: (verdict) => {
         socket.off('error', destroy)
         socket.off('close', left)
+        releaseRead(socket)
         this.#decided(verdict, kind, socket, address, isProxy)
       },
     }
+    // Whoever waits costs no memory for what it sends.
+    holdRead(socket)
     // An unheard error would end the process.
     socket.on('error', destroy)
     socket.on('close', left)
@@ -154,15 +160,21 @@ export class Listeners {
 /** Says `resource-constraint` where that costs one write, otherwise just closes. */
 function refuse(kind: ListenerKind, socket: Socket, hub: Hub, text: string): void {
   socket.on('error', () => socket.destroy())
+  // TCP resets a connection that is closed with something unread, and what it was told may be lost with it: so it is read, and dropped.
+  readDirectly(socket, drop)
+  const close = () => hub.ports.clock.soon(() => socket.destroy())
   if (kind === 'client' || kind === 'component') {
     const header = { id: hub.ports.random.id(), from: hub.defaultHost.domainpart, to: undefined }
     const contentNs = kind === 'client' ? NS_CLIENT : NS_COMPONENT
     const fault = streamErrorWire({ condition: 'resource-constraint', text })
     hub.metrics.streamError('resource-constraint')
-    socket.end(`${streamHeaderWire(contentNs, header)}${fault}</stream:stream>`, 'latin1', () => socket.destroy())
+    socket.end(`${streamHeaderWire(contentNs, header)}${fault}</stream:stream>`, 'latin1', close)
   } else if (kind === 'http') {
-    socket.end(UNAVAILABLE, () => socket.destroy())
+    socket.end(UNAVAILABLE, close)
   } else {
     socket.destroy()
   }
 }
+
+/** One read is enough of somebody who is not listened to. */
+const drop = (): boolean => false

@@ -49,6 +49,8 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   #isEnding = false
   /** Bytes that went past the socket's own queue and that the kernel does not have yet, some of them. */
   #underWayBytes = 0
+  /** Something was given to the socket's own queue and may still be there: only then is the socket asked. */
+  #mayQueue = true
   /** TLS runs its handshake on the socket. */
   #isUpgrading = false
   /** The socket is not read. */
@@ -77,9 +79,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
       this.#records = records
       this.hub.metrics.compactCount++
     }
-    const isDirect = readDirectly(this.#socket, onRead)
-    // Who had to wait before it was let in may have been read already, by Node.
-    if (!isDirect || this.#socket.readableLength > 0) this.#socket.on('data', onData)
+    if (!readDirectly(this.#socket, onRead)) this.#socket.on('data', onData)
   }
 
   /** Watches the socket while TLS runs its handshake on it. */
@@ -100,6 +100,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     this.#tls = socket
     this.#pipe = pipe
     this.#socket = socket
+    this.#mayQueue = true
     this.#own(socket)
     socket.on('data', onData)
     this.applyHolds()
@@ -135,6 +136,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     this.#pipe = undefined
     this.#records = records
     this.#socket = pipe.raw
+    this.#mayQueue = true
     tls.destroy()
     this.#own(pipe.raw)
     readDirectly(pipe.raw, onRead)
@@ -213,7 +215,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     if (!(error instanceof TlsFault)) throw error
     this.hub.ports.log.debug('tls-fault', { conn: this.id, address: this.address, alert: error.alert })
     this.out = ''
-    this.#write(records.sealEnd(error.alert), this.#socket.writableLength + this.#underWayBytes)
+    this.#write(records.sealEnd(error.alert), this.#waitingBytes())
     this.destroy()
   }
 
@@ -339,7 +341,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     if (this.#pipe !== undefined && this.#tls !== undefined) this.#leaveOpenSsl(this.#pipe, this.#tls)
     const socket = this.#socket
     this.out = ''
-    const waiting = socket.writableLength + this.#underWayBytes
+    const waiting = this.#waitingBytes()
     if (this.stage === 'bound' && waiting + out.length > this.service.outputBytesMax()) {
       this.overflow()
       return
@@ -351,7 +353,15 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   }
 
   writeRest(rest: string | Uint8Array): void {
-    if (this.stage !== 'closed') this.#writeNow(rest, this.#socket.writableLength + this.#underWayBytes)
+    if (this.stage !== 'closed') this.#writeNow(rest, this.#waitingBytes())
+  }
+
+  /** Bytes that were written and that the kernel does not have. */
+  #waitingBytes(): number {
+    if (!this.#mayQueue) return this.#underWayBytes
+    const { writableLength } = this.#socket
+    this.#mayQueue = writableLength > 0
+    return writableLength + this.#underWayBytes
   }
 
   /** Stops reading where the peer does not read what it is sent. */
@@ -368,12 +378,19 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   #write(out: string | Uint8Array, waiting: number): boolean {
     const socket = this.#socket
     // Behind something else it waits for a slow client, and a slice would keep all alive that came with it.
-    if (waiting > 0) return write(socket, typeof out === 'string' ? flatCopy(out) : out)
-    if (this.#tls !== undefined || this.#isEnding) return write(socket, out)
+    if (waiting > 0) return this.#queue(typeof out === 'string' ? flatCopy(out) : out)
+    if (this.#tls !== undefined || this.#isEnding) return this.#queue(out)
     const outcome = writeDirectly(socket, out, this)
-    if (outcome === 'impossible') return write(socket, out)
+    if (outcome === 'impossible') return this.#queue(out)
     if (outcome === 'under-way') this.#underWayBytes = out.length
     return outcome === 'taken'
+  }
+
+  /** False when it waits in the socket. */
+  #queue(wire: string | Uint8Array): boolean {
+    const socket = this.#socket
+    this.#mayQueue = true
+    return socket.destroyed || !socket.writable || (typeof wire === 'string' ? socket.write(wire, 'latin1') : socket.write(wire))
   }
 
   written(): void {
@@ -392,7 +409,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     }
     this.flush()
     this.hub.writes.submit()
-    if (this.#records !== undefined) write(this.#socket, this.#records.sealEnd())
+    if (this.#records !== undefined) this.#queue(this.#records.sealEnd())
     this.#socket.end()
   }
 
@@ -407,7 +424,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   }
 
   override get queuedBytes(): number {
-    return this.out.length + this.#socket.writableLength + this.#underWayBytes
+    return this.out.length + this.#waitingBytes()
   }
 
   override setLimits(limits: XmlLimits): void {
@@ -431,11 +448,6 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     socket.off('close', onClose)
     socket.off('end', onEnd)
   }
-}
-
-/** False when it waits in the socket. */
-function write(socket: Socket, wire: string | Uint8Array): boolean {
-  return socket.destroyed || !socket.writable || (typeof wire === 'string' ? socket.write(wire, 'latin1') : socket.write(wire))
 }
 
 function onData(this: OwnedSocket, chunk: Uint8Array): void {
