@@ -12,12 +12,12 @@
 import { resolve as absolute } from 'node:path'
 import { BusError, StorageError, checkAppend, jsonText } from '@rollcall/ports'
 import type {
-  ArchiveEntry, ArchivePage, ArchiveQuery, Clock, Json, Log, Metrics, Owner, StorageBackend, WriteOp,
+  ArchiveEntry, ArchivePage, ArchiveQuery, Clock, Json, Log, Metrics, Owner, StorageBackend, WholeStore, WriteOp,
 } from '@rollcall/ports'
 import { createSocketBus } from '../bus-socket/index.ts'
 import type { SocketBus } from '../bus-socket/index.ts'
-import { appendText, storageCodec } from './messages.ts'
-import type { CallName, Outcome, StorageFacts, StorageMessage } from './messages.ts'
+import { appendText, fromOwnerParts, storageCodec } from './messages.ts'
+import type { CallName, Outcome, OwnerParts, StorageFacts, StorageMessage } from './messages.ts'
 import { STORAGE_MEMBER } from './server.ts'
 
 export interface RemoteStorageOptions {
@@ -203,6 +203,10 @@ export class RemoteStorage implements StorageBackend {
 
   async mapOwners(store: string, after: Owner | undefined, limit: number): Promise<Owner[]> {
     return this.#call('mapOwners', [store, after, limit]) as Promise<Owner[]>
+  }
+
+  async ownerGet(owner: Owner, stores: readonly WholeStore[]): Promise<(Json | undefined | Map<string, Json>)[]> {
+    return fromOwnerParts((await this.#call('ownerGet', [owner, stores], Math.max(1, stores.length))) as OwnerParts, stores)
   }
 
   async archiveQuery(store: string, owner: Owner, query: ArchiveQuery): Promise<ArchivePage<Json>> {

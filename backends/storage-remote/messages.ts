@@ -5,11 +5,14 @@
  * nobody parses on the way. Everything else is JSON: the name of the call and its arguments.
  */
 import { JsonText, StorageError, literal, varint, wireJson } from '@rollcall/ports'
-import type { ArchiveEntry, BusCodec, BusMessage, Json, Owner, StorageBackend, StorageErrorCode, WireReader, WriteOp } from '@rollcall/ports'
+import type {
+  ArchiveEntry, BusCodec, BusMessage, Json, Owner, StorageBackend, StorageErrorCode, WholeStore, WireReader, WriteOp,
+} from '@rollcall/ports'
 
 /** Calls that are the same here and there. */
 export const CALLS = [
-  'write', 'keyvalGet', 'keyvalOwners', 'mapGet', 'mapAll', 'mapOwners', 'archiveQuery', 'archiveCount', 'counterGet', 'counterAdd', 'backup',
+  'write', 'keyvalGet', 'keyvalOwners', 'mapGet', 'mapAll', 'mapOwners', 'ownerGet', 'archiveQuery', 'archiveCount', 'counterGet', 'counterAdd',
+  'backup',
 ] as const satisfies readonly (keyof StorageBackend)[]
 export type CallName = (typeof CALLS)[number]
 
@@ -80,6 +83,17 @@ function readAppends(reader: WireReader): WriteOp[] {
 }
 
 // ---------------------------------------------------------------------------------------------- replies
+
+/** What `ownerGet` answers as JSON: per store the entries of the map, or an array of the value if there is one. */
+export type OwnerParts = readonly (readonly Json[])[]
+
+export function ownerParts(values: readonly (Json | undefined | Map<string, Json>)[]): OwnerParts {
+  return values.map(value => (value instanceof Map ? [...value] : value === undefined ? [] : [value]))
+}
+
+export function fromOwnerParts(parts: OwnerParts, stores: readonly WholeStore[]): (Json | undefined | Map<string, Json>)[] {
+  return parts.map((part, at) => (stores[at]!.kind === 'map' ? new Map(part as [string, Json][]) : part[0]))
+}
 
 interface WireError {
   readonly name: string

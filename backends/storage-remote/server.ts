@@ -6,7 +6,7 @@
  */
 import type { Clock, Log, StorageBackend } from '@rollcall/ports'
 import { createSocketBus } from '../bus-socket/index.ts'
-import { Outcome, storageCodec } from './messages.ts'
+import { Outcome, ownerParts, storageCodec } from './messages.ts'
 import type { StorageCall, StorageFacts, StorageMessage } from './messages.ts'
 
 /** The id of the serving member in the run directory. */
@@ -61,6 +61,7 @@ async function answer(backend: StorageBackend, message: StorageMessage): Promise
 }
 
 function call(backend: StorageBackend, { name, args }: StorageCall): Promise<unknown> {
+  if (name === 'ownerGet') return backend.ownerGet(...(args as Parameters<StorageBackend['ownerGet']>)).then(ownerParts)
   // Checked by the client's types; what a later version adds is for the backend to refuse.
   const method = backend[name] as (...values: readonly unknown[]) => Promise<unknown>
   return method.apply(backend, args as unknown[])

@@ -170,7 +170,10 @@ export class Engine {
     const reader = new Reader(cells, start)
     const code = reader.number()
     try {
-      const result = code === CALL.logAppend ? this.#logAppend(reader) : code === CALL.write ? this.#write(reader) : this.#call(code, reader)
+      const result = code === CALL.logAppend ? this.#logAppend(reader)
+        : code === CALL.write ? this.#write(reader)
+        : code === CALL.ownerGet ? this.#ownerGet(reader)
+        : this.#call(code, reader)
       reply.push(STATUS.done, result)
     } catch (error) {
       if (error instanceof TransactionLost) throw error
@@ -199,6 +202,18 @@ export class Engine {
     if (count === 1) append()
     else this.#whole(append)
     return null
+  }
+
+  /** An array per store as JSON text: the value of a keyval; `key,value,key,value` of a map; nothing where there is nothing. */
+  #ownerGet(reader: Reader): Cell {
+    const owner = reader.text()
+    const parts: string[] = []
+    for (let left = reader.number(); left > 0; left--) {
+      const isMap = reader.number() === CALL.mapAll
+      const value = isMap ? this.#tables.mapAll(reader.text(), owner) : this.#tables.keyvalGet(reader.text(), owner)
+      parts.push(`[${value ?? ''}]`)
+    }
+    return `[${parts.join()}]`
   }
 
   /** All of it or nothing. */
@@ -300,6 +315,10 @@ function callStarts(cells: readonly Cell[]): number[] {
     if (code === CALL.write) {
       for (let left = reader.number(); left > 0; left--) reader.skip(OP_CELLS[reader.number()]!)
     } else if (code === CALL.logAppend) reader.skip(reader.number() * LOG_APPEND_CELLS)
+    else if (code === CALL.ownerGet) {
+      reader.skip(1)
+      reader.skip(reader.number() * 2)
+    }
     else reader.skip(CALL_CELLS[code]!)
   }
   return starts

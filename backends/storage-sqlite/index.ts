@@ -11,13 +11,13 @@
 import { Worker } from 'node:worker_threads'
 import { StorageError, checkAppend, checkLimit, checkWriteOps, jsonText } from '@rollcall/ports'
 import type {
-  ArchiveEntry, ArchivePage, ArchiveQuery, Clock, CounterMetric, HistogramMetric, Json, Metrics, Owner, StorageBackend, WriteOp,
+  ArchiveEntry, ArchivePage, ArchiveQuery, Clock, CounterMetric, HistogramMetric, Json, Metrics, Owner, StorageBackend, WholeStore, WriteOp,
 } from '@rollcall/ports'
 import { CALL, STATUS, encodeOp } from './wire.ts'
 import type { Cell, Control, Report, WireError, WorkerOptions } from './wire.ts'
 
 export interface SqliteOptions {
-  /** The database file; its folder must exist. */
+  /** The database file; its folder must exist. `:memory:`: without a file, and gone when it is closed. */
   readonly path: string
   readonly clock: Pick<Clock, 'soon' | 'monotonic'>
   readonly metrics?: Metrics
@@ -71,12 +71,14 @@ function makeMeters(metrics: Metrics, queueOps: () => number): Meters {
 
 const toError = ({ code, message }: WireError): StorageError => new StorageError(code, message)
 const asIs = (cell: Cell): Cell => cell
+const asNothing = (): void => {}
 const orUndefined = (cell: Cell): Json | undefined => (cell === null ? undefined : (JSON.parse(cell as string) as Json))
 
-function mapOf(cell: Cell): Map<string, Json> {
+const mapOf = (cell: Cell): Map<string, Json> => (cell === null ? new Map() : mapOfFlat(JSON.parse(`[${cell}]`) as Json[]))
+
+/** From key, value, key, value. */
+function mapOfFlat(flat: readonly Json[]): Map<string, Json> {
   const all = new Map<string, Json>()
-  if (cell === null) return all
-  const flat = JSON.parse(`[${cell}]`) as Json[]
   for (let at = 0; at < flat.length; at += 2) all.set(flat[at] as string, flat[at + 1]!)
   return all
 }
@@ -151,12 +153,16 @@ export class SqliteStorage implements StorageBackend {
     })
   }
 
-  async write(ops: readonly WriteOp[]): Promise<void> {
-    checkWriteOps(ops)
-    // Encoded aside: an operation that is not JSON must not leave half a call in the batch.
-    const cells: Cell[] = [CALL.write, ops.length]
-    for (const op of ops) encodeOp(cells, op)
-    await this.#call(Math.max(1, ops.length), cells, asIs)
+  write(ops: readonly WriteOp[]): Promise<void> {
+    try {
+      checkWriteOps(ops)
+      // Encoded aside: an operation that is not JSON must not leave half a call in the batch.
+      const cells: Cell[] = [CALL.write, ops.length]
+      for (const op of ops) encodeOp(cells, op)
+      return this.#call(Math.max(1, ops.length), cells, asNothing)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   logAppend(store: string, owner: Owner, entry: ArchiveEntry<Json>): Promise<void> {
@@ -190,6 +196,15 @@ export class SqliteStorage implements StorageBackend {
   async mapOwners(store: string, after: Owner | undefined, limit: number): Promise<Owner[]> {
     checkLimit(limit)
     return JSON.parse((await this.#call(1, [CALL.mapOwners, store, after ?? null, limit], asIs)) as string) as Owner[]
+  }
+
+  ownerGet(owner: Owner, stores: readonly WholeStore[]): Promise<(Json | undefined | Map<string, Json>)[]> {
+    const cells: Cell[] = [CALL.ownerGet, owner, stores.length]
+    for (const { kind, storeName } of stores) cells.push(kind === 'map' ? CALL.mapAll : CALL.keyvalGet, storeName)
+    return this.#call(Math.max(1, stores.length), cells, (cell) => {
+      const parts = JSON.parse(cell as string) as Json[][]
+      return parts.map((part, at) => (stores[at]!.kind === 'map' ? mapOfFlat(part) : part[0]))
+    })
   }
 
   async archiveQuery(store: string, owner: Owner, query: ArchiveQuery): Promise<ArchivePage<Json>> {

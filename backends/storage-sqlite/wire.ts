@@ -34,6 +34,8 @@ export const CALL = {
   counterAdd: 9,
   /** entry count, then per entry store, owner, id, at, with, value text */
   logAppend: 10,
+  /** owner, store count, then per store the code of the call that reads it (`keyvalGet` or `mapAll`) and the store */
+  ownerGet: 11,
 } as const
 
 /** Write operations; the cells that follow each are in the comments. */

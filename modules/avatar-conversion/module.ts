@@ -1,5 +1,5 @@
 /** Avatars of new clients for old ones, and the other way round (XEP-0398): cards, presence and XEP-0084 tell the same. */
-import { defineModule, keyvalStore, outbound } from '@rollcall/module-api'
+import { defineModule, keyvalStore, outbound, storedIn } from '@rollcall/module-api'
 import { Hasher, Log } from '@rollcall/ports'
 import { NS_AVATAR_METADATA } from '@rollcall/protocol'
 import { Pep } from '../pep/port.ts'
@@ -7,6 +7,8 @@ import { Vcards } from '../vcard/port.ts'
 import { Avatars } from './avatars.ts'
 import type { Avatar, AvatarState } from './avatars.ts'
 import { presenceWith } from './photo.ts'
+
+const avatarStore = keyvalStore<Avatar>('avatar')
 
 export default defineModule({
   name: 'avatar-conversion',
@@ -17,14 +19,14 @@ export default defineModule({
     { xep: 84, version: '1.1.4', status: 'complete', note: 'kept by personal eventing; published for clients that only know cards' },
   ],
   features: { account: ['urn:xmpp:pep-vcard-conversion:0'] },
-  stores: { avatars: keyvalStore<Avatar>('avatar') },
+  stores: { avatars: avatarStore },
   needs: { hasher: Hasher, log: Log, pep: Pep, vcards: Vcards },
   setup({ stores, ports, accountSlot, on }) {
     const { pep, vcards } = ports
     const slot = accountSlot<AvatarState>({
       slotName: 'avatar',
       version: 1,
-      load: async (account) => ({ avatar: await stores.avatars.get(account.toString()) }),
+      ...storedIn(avatarStore, (avatar) => ({ avatar })),
     })
     const avatars = new Avatars({ ...ports, store: stores.avatars, stateOf: (account) => account.get(slot) })
     pep.onPublished(NS_AVATAR_METADATA, (account, _node, item) => avatars.noticed(account, item.payload))

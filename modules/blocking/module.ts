@@ -2,7 +2,7 @@
  * Block lists (XEP-0191): nothing passes between an account and the addresses that it has blocked, and to them it looks
  * as if it were never there. Subscriptions stay as they are ("polite blocking", §4).
  */
-import { defineModule, dropped, inbound, keyvalStore, option, outbound } from '@rollcall/module-api'
+import { defineModule, dropped, inbound, keyvalStore, option, outbound, storedIn } from '@rollcall/module-api'
 import type { Account } from '@rollcall/module-api'
 import { Random } from '@rollcall/ports'
 import { attr, Blocklist, children, element, extensions, NS_BLOCKING } from '@rollcall/protocol'
@@ -22,20 +22,22 @@ const blockItem = element(NS_BLOCKING, 'item', { jid: attr.string('jid'), extens
 const BlockRequest = element(NS_BLOCKING, 'block', { items: children(blockItem) })
 const UnblockRequest = element(NS_BLOCKING, 'unblock', { items: children(item) })
 
+const blockLists = keyvalStore<readonly string[]>('block_list')
+
 export default defineModule({
   name: 'blocking',
   summary: 'Lets people block addresses.',
   implements: [{ xep: 191, version: '1.3', status: 'complete' }],
   features: { host: [NS_BLOCKING], account: [NS_BLOCKING] },
   config: { itemsMax: option.integer(1000, 1, 100_000, 'Addresses on one block list.') },
-  stores: { lists: keyvalStore<readonly string[]>('block_list') },
+  stores: { lists: blockLists },
   needs: { presence: Presence, roster: Roster, random: Random },
   provides: [Blocking],
   setup({ config, stores: { lists }, ports, accountSlot, sessionSlot, provide, on, onIqGet, onIqSet }) {
     const slot = accountSlot<AccountBlocks>({
       slotName: 'blocking',
       version: 1,
-      load: async (account) => new AccountBlocks(BlockList.fromTexts((await lists.get(account.toString())) ?? [])),
+      ...storedIn(blockLists, (texts = []) => new AccountBlocks(BlockList.fromTexts(texts))),
       exportState: (blocks) => blocks.list.texts,
       importState: (json) => new AccountBlocks(BlockList.fromTexts(json as readonly string[])),
     })

@@ -30,7 +30,7 @@ export default defineModule({
   setup({ accountSlot, sessionSlot, on, onBindInline, onIqSet, provide }) {
     const enabled = sessionSlot<true>({ slotName: 'carbons', version: 1, exportState: () => true, importState: () => true })
     const copied = accountSlot<CopiedMessages>({
-      slotName: 'carbons-copied', version: 1, load: () => Promise.resolve(new CopiedMessages()),
+      slotName: 'carbons-copied', version: 1, load: () => new CopiedMessages(),
     })
 
     const copy = (account: Account, message: Stanza, direction: Direction, isLeftOut: (session: Session) => boolean, send: SendCopy) => {

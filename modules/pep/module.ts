@@ -74,7 +74,7 @@ export default defineModule({
     const slot = accountSlot<NodesHolder>({
       slotName: 'pep',
       version: 1,
-      load: () => Promise.resolve({ nodes: undefined }),
+      load: () => ({ nodes: undefined }),
       exportState: ({ nodes }) => nodes === undefined ? null : { owner: nodes.owner, state: nodes.exportState() },
       importState: (json) => {
         if (json === null) return { nodes: undefined }

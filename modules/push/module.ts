@@ -6,7 +6,7 @@
  */
 import {
   accountRemoving, Accounts, defineModule, inbound, dropped, IqClient, mapStore, messageAcked, messageDelivered, option, sessionBound,
-  sessionDetached, sessionResumed, sessionUnbound,
+  sessionDetached, sessionResumed, sessionUnbound, storedIn,
 } from '@rollcall/module-api'
 import { Clock, Log, Metrics, Random } from '@rollcall/ports'
 import { NS_PUSH, PushDisable, PushEnable } from '@rollcall/protocol'
@@ -19,6 +19,8 @@ import type { RegistrationRow } from './registrations.ts'
 
 /** What a person reads on a locked screen; longer bodies are cut. */
 const EXCERPT_CHARACTERS_MAX = 200
+
+const registrationStore = mapStore<RegistrationRow>('push_registrations')
 
 export default defineModule({
   name: 'push',
@@ -34,7 +36,7 @@ export default defineModule({
     timeoutSeconds: option.integer(30, 1, 300, 'How long a push service has to answer, in seconds.'),
     failuresMax: option.integer(30, 1, 1000, 'Failures in a row after which a push service is given up; they come ever more rarely, thirty take a day.'),
   },
-  stores: { registrations: mapStore<RegistrationRow>('push_registrations') },
+  stores: { registrations: registrationStore },
   needs: { accounts: Accounts, clock: Clock, iqClient: IqClient, log: Log, metrics: Metrics, random: Random },
   wants: { roster: Roster },
   setup({ config, stores, ports, accountSlot, sessionSlot, on, onIqSet, onStop }) {
@@ -42,7 +44,7 @@ export default defineModule({
     const slot = accountSlot<Registrations>({
       slotName: 'push',
       version: 1,
-      load: (account) => Registrations.load(stores.registrations, account),
+      ...storedIn(registrationStore, (rows) => new Registrations(rows.values())),
       exportState: (registrations) => registrations.rows,
       importState: (json) => new Registrations(json as unknown as readonly RegistrationRow[]),
     })

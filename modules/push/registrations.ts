@@ -2,7 +2,6 @@
 import { parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import type { Session } from '@rollcall/module-api'
-import type { MapStore } from '@rollcall/ports'
 
 /** One field of the publish options, as the client gave it. A type, not an interface, so that it counts as JSON. */
 export type OptionField = { readonly var: string; readonly values: readonly string[] }
@@ -42,10 +41,6 @@ export class Registrations {
 
   constructor(rows: Iterable<RegistrationRow> = []) {
     for (const row of rows) this.put(new Registration(row))
-  }
-
-  static async load(store: MapStore<RegistrationRow>, account: Jid): Promise<Registrations> {
-    return new Registrations((await store.all(account.toString())).values())
   }
 
   get size(): number {

@@ -6,6 +6,7 @@
  * out. The user's own push goes before the routed stanza, because a contact of the same server may answer within the
  * call, and pushes must leave in the order of their versions (RFC 6121 §2.6.3).
  */
+import { storedIn } from '@rollcall/module-api'
 import type { Account, AccountSlot, Accounts, InboundStanza, OutboundStanza, Router, Session } from '@rollcall/module-api'
 import type { AccountIqRequest } from '@rollcall/module-api'
 import type { Clock, CounterMetric, Log, MapStore, Metrics } from '@rollcall/ports'
@@ -20,7 +21,7 @@ import { RosterWriter } from './roster-writer.ts'
 import type { WatcherHandler } from './port.ts'
 import { readUpdate, requestedVersion } from './request.ts'
 import type { ContactUpdate, RosterLimits, RosterRequest } from './request.ts'
-import { fromRows, internGroups, removalKey, removalRow, toRow } from './rows.ts'
+import { fromRows, internGroups, removalKey, removalRow, rosterStore, toRow } from './rows.ts'
 import type { RosterRow } from './rows.ts'
 import { inboundChange, isFrom, isPendingIn, isPendingOut, isSubscriptionType, isTo, outboundChange, subscriptionState } from './subscription.ts'
 import type { InboundChange, OutboundChange, SubscriptionType } from './subscription.ts'
@@ -54,7 +55,7 @@ export class RosterService {
     this.#slot = register({
       slotName: 'roster',
       version: 1,
-      load: (account) => this.load(account),
+      ...storedIn(rosterStore, (rows, account) => this.#fromRows(rows, account)),
       exportState: (roster) => Object.fromEntries([...rowsOf(roster)].map(([key, row]) => [key, { ...row }])),
       importState: (json) => fromRows(new Map(Object.entries(json as unknown as Record<string, RosterRow>))).roster,
     })
@@ -81,8 +82,12 @@ export class RosterService {
 
   /** The roster as storage has it; what a crash left half done is finished. */
   async load(account: Jid): Promise<AccountRoster> {
+    return this.#fromRows(await this.#ports.store.all(account.toString()), account)
+  }
+
+  #fromRows(rows: ReadonlyMap<string, RosterRow>, account: Jid): AccountRoster {
     const owner = account.toString()
-    const { roster, tombstones, badKeys } = fromRows(await this.#ports.store.all(owner))
+    const { roster, tombstones, badKeys } = fromRows(rows)
     for (const key of badKeys) this.#ports.log.warn('roster-row-ignored', { account: owner, contact: key })
     if (tombstones.length > 0) this.#sweep(owner, roster.removedVersion, tombstones)
     return roster

@@ -7,11 +7,10 @@
  */
 import { parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
-import type { Clock, Log, Metrics } from '@rollcall/ports'
-import type { AccountSlot } from '@rollcall/module-api'
+import type { Clock, Log, Metrics, StorageBackend } from '@rollcall/ports'
 import { StanzaError } from '@rollcall/stanza'
+import { AccountSlots } from './account-slots.ts'
 import { LocalAccount } from './entities.ts'
-import type { RegisteredSlot } from './entities.ts'
 import type { CoreLimits } from './config.ts'
 
 /** Called with the account, with undefined when there is none, or with an error when it could not be loaded. */
@@ -22,6 +21,7 @@ export interface RegistryPorts {
   readonly log: Log
   readonly metrics: Metrics
   readonly limits: CoreLimits
+  readonly storage: Pick<StorageBackend, 'ownerGet'>
   /** Whether the account exists. `isProven`: who asks has just proven to be the account. */
   readonly exists: (jid: Jid, isProven: boolean) => Promise<boolean> | boolean
 }
@@ -34,12 +34,13 @@ export class AccountRegistry {
   readonly #loading = new Map<string, Waiter[]>()
   /** Temporary accounts about to be loaded. */
   readonly #temporary = new Set<string>()
-  readonly #slots: RegisteredSlot<unknown>[] = []
+  readonly slots: AccountSlots
   readonly #sweep
   #warmedCount = 0
 
   constructor(ports: RegistryPorts) {
     this.#ports = ports
+    this.slots = new AccountSlots(ports.storage)
     this.#sweep = ports.clock.every(SWEEP_PERIOD_MS, () => this.unloadIdle())
     ports.metrics.observedGauge('rollcall_accounts_warm', 'Accounts held in memory.', () => this.#warm.size)
     ports.metrics.observedGauge('rollcall_accounts_loading', 'Accounts being loaded from storage.', () => this.#loading.size)
@@ -47,17 +48,6 @@ export class AccountRegistry {
 
   stop(): void {
     this.#sweep.cancel()
-  }
-
-  /** Registers a module's slot; every account loaded from now on carries it. */
-  addSlot<T>(slot: AccountSlot<T>): AccountSlot<T> {
-    const registered: RegisteredSlot<T> = { ...slot, index: this.#slots.length }
-    this.#slots.push(registered)
-    return registered
-  }
-
-  get slots(): readonly RegisteredSlot<unknown>[] {
-    return this.#slots
   }
 
   warm(bareJid: Jid): LocalAccount | undefined {
@@ -141,8 +131,10 @@ export class AccountRegistry {
     let failure: StanzaError | undefined
     try {
       const isTemporary = this.#temporary.delete(key)
-      const [isThere, states] = await Promise.all([isTemporary || this.#ports.exists(bareJid, isProven), this.#loadSlots(bareJid)])
-      if (isThere) this.install(account = new LocalAccount(bareJid, states, isTemporary))
+      const isThere = isTemporary || this.#ports.exists(bareJid, isProven)
+      const states = this.slots.load(bareJid)
+      const [isReally, loaded] = typeof isThere === 'boolean' ? [isThere, await states] : await Promise.all([isThere, states])
+      if (isReally) this.install(account = new LocalAccount(bareJid, loaded, isTemporary))
     } catch (error) {
       this.#ports.log.error('account-load-failed', { account: key, error })
       failure = new StanzaError('resource-constraint', 'The account cannot be loaded now', { type: 'wait' })
@@ -150,10 +142,6 @@ export class AccountRegistry {
     const queue = this.#loading.get(key) ?? []
     this.#loading.delete(key)
     for (const waiter of queue) this.#run(waiter, account, failure)
-  }
-
-  #loadSlots(bareJid: Jid): Promise<unknown[]> {
-    return Promise.all(this.#slots.map((slot) => slot.load(bareJid)))
   }
 
   #run(waiter: Waiter, account: LocalAccount | undefined, failure: StanzaError | undefined): void {

@@ -114,7 +114,7 @@ export async function createCore(options: CoreOptions): Promise<Core> {
   const hosts = new Set(config.hosts)
   const hooks = new HookChains(log)
   const exists = (jid: Jid, isProven: boolean) => (isProven ? credentials.existsAfterLogin(jid) : credentials.exists(jid))
-  const registry = new AccountRegistry({ clock, log, metrics, limits: config.limits, exists })
+  const registry = new AccountRegistry({ clock, log, metrics, storage, limits: config.limits, exists })
   const load = options.load ?? idleLoad
   const iqs = new IqDispatch(log, load, metrics)
   const components = new ComponentTable(bus, () => carrier?.others ?? [])

@@ -119,7 +119,7 @@ export class ModuleLoader {
         if (!(module.provides ?? []).includes(port)) throw new ModuleConfigError(`Module '${module.name}' does not declare '${port.portName}'`)
         this.offer(port, implementation)
       },
-      accountSlot: (slot) => registry.addSlot(slot),
+      accountSlot: (slot) => registry.slots.add(slot),
       sessionSlot: (slot) => {
         this.sessionSlots.set(slot.slotName, slot)
         return slot

@@ -6,7 +6,7 @@
  */
 import { parseJid } from '@rollcall/jid'
 import type { Json, MemberId } from '@rollcall/ports'
-import type { SessionOrigin, SessionSlot } from '@rollcall/module-api'
+import type { AccountSlot, SessionOrigin, SessionSlot } from '@rollcall/module-api'
 import { decodeStanza, encodeStanza } from '@rollcall/stanza'
 import type { StanzaRecord } from '@rollcall/stanza'
 import type { ConnId } from '../protocol/messages.ts'
@@ -86,7 +86,7 @@ export interface AccountSnapshot {
 /** Copies a warm account out; the account itself is unchanged. `nowMs` is monotonic. */
 export function exportAccount(account: LocalAccount, registry: AccountRegistry, nowMs: number): AccountSnapshot {
   const slots: Record<string, SlotRecord> = {}
-  for (const slot of registry.slots) {
+  for (const slot of registry.slots.all) {
     if (slot.exportState !== undefined) slots[slot.slotName] = { version: slot.version, state: slot.exportState(account.states[slot.index]) }
   }
   return {
@@ -170,10 +170,14 @@ export async function importAccount(snapshot: AccountSnapshot, ports: ImportPort
   const { registry } = ports
   if (snapshot.version > SNAPSHOT_VERSION) throw new Error(`Account snapshot version ${snapshot.version} is newer than ${SNAPSHOT_VERSION}`)
   const jid = parseJid(snapshot.account)
-  const states = await Promise.all(registry.slots.map((slot) => {
+  const { slots } = registry
+  const isGiven = ({ slotName, importState }: AccountSlot<unknown>) => importState !== undefined && snapshot.slots[slotName] !== undefined
+  const missing = slots.all.filter((slot) => !isGiven(slot))
+  const loaded = await slots.load(jid, missing)
+  const states = slots.all.map((slot) => {
     const record = snapshot.slots[slot.slotName]
-    return record === undefined || slot.importState === undefined ? slot.load(jid) : slot.importState(record.state, record.version)
-  }))
+    return isGiven(slot) && record !== undefined ? slot.importState?.(record.state, record.version) : loaded[missing.indexOf(slot)]
+  })
   const account = new LocalAccount(jid, states, snapshot.isTemporary === true)
   for (const record of snapshot.sessions) account.sessions.set(record.resourcepart, importSession(account, record, ports))
   importStreams(account, snapshot.sessions, ports)

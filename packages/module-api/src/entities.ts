@@ -2,7 +2,7 @@
  * The entities that a module meets: accounts and their sessions, as the member that owns the shard sees them.
  */
 import type { Jid } from '@rollcall/jid'
-import type { Json } from '@rollcall/ports'
+import type { Json, Stored, WholeStore } from '@rollcall/ports'
 import type { Stanza } from '@rollcall/stanza'
 
 /**
@@ -13,8 +13,13 @@ export interface AccountSlot<T> {
   readonly slotName: string
   /** Raised when `exportState` changes shape; `importState` gets the version it was written with. */
   readonly version: number
-  /** Reads from storage when the account becomes warm. Rejecting makes the stanza that warmed it fail with `resource-constraint`. */
-  load(account: Jid): Promise<T>
+  /** A store that is read together with those of other slots when the account becomes warm; see `storedIn`. */
+  readonly reads?: WholeStore
+  /**
+   * Makes the state when the account becomes warm; `stored` is what `reads` has. Rejecting makes the stanza that warmed it fail
+   * with `resource-constraint`.
+   */
+  load(account: Jid, stored: unknown): Promise<T> | T
   /** The hand-off form. Undefined: the new owner loads from storage instead. */
   exportState?(state: T): Json
   importState?(json: Json, version: number): T
@@ -31,6 +36,14 @@ export interface SessionSlot<T> {
 }
 
 export const accountSlot = <T>(slot: AccountSlot<T>): AccountSlot<T> => slot
+
+/** The parts of a slot whose state is made of what one store has: `accountSlot({ slotName, version, ...storedIn(store, make) })`. */
+export function storedIn<D extends WholeStore, T>(
+  store: D, make: (stored: Stored<D>, account: Jid) => T,
+): Required<Pick<AccountSlot<T>, 'reads' | 'load'>> {
+  return { reads: store, load: (account, stored) => make(stored as Stored<D>, account) }
+}
+
 export const sessionSlot = <T>(slot: SessionSlot<T>): SessionSlot<T> => slot
 
 /** An account that we host and that is warm (loaded) on this member. */

@@ -51,6 +51,7 @@ export function storageContract(name: string, make: () => Promise<StorageUnderTe
     afterEach(async () => dispose())
     keyvalRules(subject)
     mapRules(subject)
+    ownerRules(subject)
     counterRules(subject)
     archiveRules(subject)
     writeRules(subject)
@@ -144,6 +145,27 @@ function mapRules(subject: StorageSubject): void {
     assert.deepEqual(await store.owners(undefined, 1), [juliet])
     await store.delete(juliet, 'b')
     assert.deepEqual(await store.owners(undefined, 10), [romeo])
+  })
+}
+
+function ownerRules(subject: StorageSubject): void {
+  test('what an owner has in several stores is read at once, in the order of the stores, with all writes made before', async () => {
+    const { backend } = subject
+    const other = keyvalStore<Json>('contract_other')
+    const profiles = openStore(backend, profile)
+    const contacts = openStore(backend, roster)
+    assert.deepEqual(await backend.ownerGet(juliet, [roster, profile]), [new Map(), undefined])
+    await Promise.all([profiles.set(romeo, 'of another'), contacts.set(romeo, juliet, 'of another')])
+    assert.deepEqual(await backend.ownerGet(juliet, [profile, roster]), [undefined, new Map()])
+    const value = { name: 'Nurse "x"', deep: [null, 'é\u0000\ud83d\udc94'] }
+    const written = [profiles.set(juliet, null), contacts.set(juliet, 'a', value), contacts.set(juliet, '"b"\u20ac', [])]
+    const [none, all, ofProfile, again] = await backend.ownerGet(juliet, [other, roster, profile, roster])
+    await Promise.all(written)
+    assert.deepEqual([none, ofProfile], [undefined, null])
+    const sorted = [...(all as Map<string, Json>)].toSorted(([one], [another]) => (one < another ? -1 : 1))
+    assert.deepEqual(sorted, [['"b"\u20ac', []], ['a', value]])
+    assert.deepEqual(again, all)
+    assert.deepEqual(await backend.ownerGet(juliet, []), [])
   })
 }
 
