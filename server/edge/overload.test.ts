@@ -116,6 +116,43 @@ test('the queue is bounded, and whoever waits too long is refused', () => withRi
   assert.equal(waiting(rig), 0)
 }))
 
+/** A login and messages, all in one go, of about so many bytes. */
+function chatter(name: string, byteCount: number): { readonly ids: readonly string[]; readonly wire: string } {
+  const message = (id: string) => `<message to='romeo@${HOST}' id='${id}'><body>${'ay me '.repeat(150)}</body></message>`
+  const ids = Array.from({ length: Math.floor(byteCount / message(name).length) }, (_, at) => `${name}-${at}`)
+  return { ids, wire: OPEN + plainAuth(name) + OPEN + BIND + ids.map(message).join('') }
+}
+
+test('a queue of clients that send 64 KiB each takes no memory for it; in their turn all of it is handled, in order', async () => {
+  const load = new FakeLoad()
+  const limits = { preAuthBytesMax: 1_000_000 }
+  const rig = await startRig(configOf(['client'], { ...clearText, limits, admission: { queueMax: 60, waitMs: 60_000, perSecond: 100 } }), { load })
+  load.level = 'brown-out'
+  const clients = await Promise.all(Array.from({ length: 60 }, () => dial(rig.port('client'))))
+  await untilWaiting(rig, 60)
+  const bytesBefore = process.memoryUsage().arrayBuffers
+  const said = clients.map((client, at) => {
+    const { ids, wire } = chatter(`guest${at}`, 64_000)
+    // A string, which the client's socket needs no buffers for.
+    client.socket.write(wire, 'latin1')
+    return ids
+  })
+  await pause(200)
+  assert.ok(process.memoryUsage().arrayBuffers - bytesBefore < 1_000_000, 'of 3,840,000')
+  for (const client of clients.slice(0, 10)) client.destroy()
+  await pause(50)
+  // At 100 a second: ten would take a tenth of a second more, were they not gone.
+  rig.clock.advance(500)
+  assert.equal(waiting(rig), 0)
+  assert.equal(accepts(rig, 'accepted'), 50)
+  const expected = said.slice(10)
+  await rig.core.waitFor('client-stanza', expected.flat().length)
+  const handled = Map.groupBy(ids(rig), (id) => id?.replace(/-.*/, ''))
+  for (const [at, sent] of expected.entries()) assert.deepEqual(handled.get(`guest${at + 10}`), sent)
+  for (const client of clients) client.destroy()
+  await rig.stop()
+})
+
 test('connections that wait are refused when the server stops', async () => {
   const load = new FakeLoad()
   const rig = await startRig(configOf(['client'], clearText), { load })
