@@ -291,6 +291,13 @@ function dataPorts({ core, auth }: Pick<Server, 'core' | 'auth'>, storage: Stora
   }
 }
 
+/** A server for a rehearsal: the parts of the real one, with metrics and a log that nobody reads. */
+export function makeThrowAway(config: ServerConfig, storage: StorageBackend): Promise<Server> {
+  const log = createLog({ level: config.log.level, destination: { write: () => {} } })
+  const runtime = runtimeOf(config, log, createMetrics({ hasProcessMetrics: false }))
+  return buildServer(config, runtime, storage, { shutdown: () => {}, reload: () => Promise.resolve() })
+}
+
 /** What the operations of a running server work on. */
 export function operationsPorts({ server, storage, runtime }: RunningServer, config: ServerConfig): DataPorts {
   return dataPorts(server, storage, runtime.clock, config)

@@ -12,6 +12,9 @@ import { listenToSignals, openDoors } from './doors.ts'
 import type { Doors } from './doors.ts'
 import { makeRuntime, operationsPorts, software, startServer } from './main.ts'
 import type { RunningServer, Runtime } from './main.ts'
+import type { Demand } from './rehearsal/pace.ts'
+import { startRehearsal } from './rehearsal/rehearsal.ts'
+import type { Rehearsal } from './rehearsal/rehearsal.ts'
 import { coreCount, endpointText, tuneCompiler } from './runtime/index.ts'
 import type { Terminal } from './runtime/terminal.ts'
 import { serveWorkers } from './serve-workers.ts'
@@ -43,19 +46,27 @@ export async function serve(options: ServeOptions): Promise<void> {
   const ports = { ...operationsPorts(server, config), facts, reload, shutdown: () => stopping.resolve('control-socket') }
   const reasons = () => (isDraining ? ['the server is stopping'] : overloadReasons(runtime))
   let doors: Doors | undefined
+  let rehearsal: Rehearsal | undefined
   try {
     doors = await openDoors(config, runtime, createOperations(ports), { unreadyReasons: reasons, metrics: runtime.metrics })
     const unlisten = listenToSignals(terminal, runtime, stopping.resolve, reload)
     announce(config, server, doors, runtime)
     if (config.isDemo || terminal.isErrorTerminal) terminal.err(welcomeText(config, server.server.edge.listeners))
+    if (config.isRehearsing) rehearsal = startRehearsal(config, { clock, log, demand: () => demandOf(server) })
     log.info('stopping', { asked: await stopping.promise })
     unlisten()
   } finally {
     isDraining = true
-    await server.stop()
+    await Promise.all([server.stop(), rehearsal?.stop()])
     await doors?.close()
     await log.flush()
   }
+}
+
+/** Whether somebody needs the server more than a rehearsal does. */
+function demandOf({ server: { core, edge }, runtime: { load } }: RunningServer): Demand {
+  if (core.sessionCount > 0 || load.pressure() !== 'normal') return 'users'
+  return edge.connectionCount > 0 ? 'somebody' : 'nobody'
 }
 
 /** In brown-out clients are still taken, later than usual. */

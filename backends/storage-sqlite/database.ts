@@ -20,6 +20,9 @@ const CHECKPOINT_PAGES = 4096
 /** The WAL is cut back to this after a checkpoint. */
 const WAL_BYTES_MAX = 67_108_864
 
+/** SQLite's name for a database without a file. */
+const IN_MEMORY = ':memory:'
+
 const resultCode = (error: unknown): number | undefined =>
   error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : undefined
 
@@ -88,6 +91,7 @@ export class Database {
 }
 
 function checkPlace(path: string): void {
+  if (path === IN_MEMORY) return
   const folder = dirname(path)
   if (!existsSync(folder)) throw new StorageError('io', `the folder ${folder} of the database does not exist: create it`)
   if (!statSync(folder).isDirectory()) throw new StorageError('io', `${folder} is not a folder`)

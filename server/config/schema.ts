@@ -146,6 +146,8 @@ const topLevel = {
   data: field.path('data', 'Folder of the database, of self-signed certificates and of the control socket.'),
   workers: field.integer(1, 0, 64, 'Processes that share the work behind the same ports; 0: one for each core.'),
   placeClients: field.boolean(true, 'Clients that have logged in go on at the worker that owns their account, which saves most of the way between workers.'),
+  rehearsal: field.boolean(true,
+    'After a start, while nobody is connected, the server rehearses with itself for about a second, so that its first users cost less. Not with workers.'),
   demo: field.choice('auto', ['auto', 'on', 'off'], 'Two demo accounts, ready to chat; auto: only while no hosts are set.'),
   listeners: list({
     description: 'Ports to listen on. Without hosts they are on loopback addresses only.',

@@ -54,6 +54,8 @@ export interface ServerConfig {
   readonly workers: number
   /** Clients without TLS go on at the worker that owns their account. */
   readonly isPlacing: boolean
+  /** Rehearse after the start while nobody is there. */
+  readonly isRehearsing: boolean
   /** Make the demo accounts and say so. */
   readonly isDemo: boolean
 }
@@ -103,6 +105,7 @@ export function toServerConfig(settings: Settings, { file, folder, dataDir: give
     admin: { isEnabled: settings.admin.enabled, address: settings.admin.address, port: settings.admin.port },
     workers: settings.workers,
     isPlacing: settings.placeClients,
+    isRehearsing: settings.rehearsal,
     isDemo: settings.demo === 'auto' ? isTryOut : settings.demo === 'on',
   }
 }

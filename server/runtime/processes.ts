@@ -78,3 +78,9 @@ export function ownPid(): number {
 export function memoryBytes(): number {
   return process.memoryUsage.rss()
 }
+
+/** Processor time of this process with all its threads, in seconds. */
+export function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}
