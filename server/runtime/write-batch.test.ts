@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createConnection, createServer, Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { takeHandle } from './passed-socket.ts'
 import { descriptorOf, WriteBatch } from './write-batch.ts'
 import type { BatchWriter } from './write-batch.ts'
 import { RING_BYTES_MAX, RING_WRITES_MAX, writeRing } from './write-ring.ts'
@@ -134,6 +135,37 @@ if (found === undefined) {
     batch.close()
     assert.deepEqual(writers.map(({ rests }) => rests), [[], ['to 1'], [], [], []])
     assert.equal(await read(far[4] as Socket, 4), 'to 4')
+  })
+
+  it('a descriptor is remembered, and forgotten with its handle: who has the number next gets nothing of it', async () => {
+    const batch = new WriteBatch(ring)
+    const [gone, given] = near as [Socket, Socket]
+    const numbers = [descriptorOf(gone), descriptorOf(given)]
+    assert.deepEqual([descriptorOf(gone), descriptorOf(given)], numbers)
+    const passed = takeHandle(given)
+    assert.equal(descriptorOf(given), -1)
+    passed?.handle.close()
+    const closed = once(gone, 'close')
+    gone.destroy()
+    assert.equal(descriptorOf(gone), -1)
+    await closed
+    const strangers: Socket[] = []
+    for (let i = 0; i < 2; i++) {
+      const accepted = once(server, 'connection')
+      far.push(createConnection((server.address() as AddressInfo).port, '127.0.0.1').pause())
+      strangers.push((await accepted)[0] as Socket)
+    }
+    near.push(...strangers)
+    // The kernel gives the lowest free number, so the test is about what it says.
+    const owners = [...near, ...far].map(descriptorOf)
+    for (const number of numbers) assert.ok(owners.includes(number))
+    const writer = new Rest()
+    batch.open()
+    for (const socket of [gone, given, ...strangers]) batch.add(socket, 'for one', writer)
+    batch.close()
+    assert.deepEqual(writer.rests, ['for one', 'for one'])
+    assert.equal(await read(far.at(-2) as Socket, 7), 'for one')
+    assert.equal(await read(far.at(-1) as Socket, 7), 'for one')
   })
 
   it('more than fit go in several calls, in order', async () => {

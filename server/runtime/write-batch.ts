@@ -24,10 +24,12 @@ interface Write {
   readonly writer: BatchWriter
 }
 interface Handle {
-  /** Negative when it is closed. */
+  /** Negative when it is closed. Each time it is asked for costs a call out of JavaScript. */
   readonly fd: number
+  [DESCRIPTOR]?: number
 }
 const HANDLE = '_handle'
+const DESCRIPTOR = Symbol('descriptor')
 
 export class WriteBatch {
   readonly #ring: WriteRing | undefined
@@ -90,7 +92,12 @@ export class WriteBatch {
   }
 }
 
-/** The file descriptor under a socket; -1 when there is none any more. */
+/**
+ * The file descriptor under a socket; -1 when there is none any more. It is remembered on the handle, which has the same one until
+ * it is closed, and a socket lets go of its handle before it closes it or gives it away: so what was remembered is never another's.
+ */
 export function descriptorOf(socket: Socket): number {
-  return (socket as unknown as Partial<Record<typeof HANDLE, Handle | null>>)[HANDLE]?.fd ?? -1
+  const handle = (socket as unknown as Partial<Record<typeof HANDLE, Handle | null>>)[HANDLE]
+  if (handle === undefined || handle === null) return -1
+  return (handle[DESCRIPTOR] ??= handle.fd)
 }
