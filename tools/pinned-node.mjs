@@ -1,7 +1,7 @@
 // Finds the Node this project is pinned to and hands over to it.
 //
 // Plain JavaScript on purpose: it is the only code that the host's own, possibly older, Node runs.
-// The pinned binary is an optional dependency per platform (docs/adr/0001-node-24-from-npm.md); on a
+// The pinned binary is an optional dependency per platform (docs/adr/0001-node-from-npm.md); on a
 // platform without one the host's Node is used if it is new enough, and the error says so if it is not.
 
 import { spawn } from 'node:child_process'
