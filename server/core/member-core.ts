@@ -76,9 +76,9 @@ export class MemberCore {
 
   // ------------------------------------------------------------------------------------ hand-over
 
-  /** Takes an account out of this member, sessions and all; undefined when it is not warm. */
+  /** Takes an account out of this member, sessions and all, for its next owner; undefined when it is not warm. */
   handOver(jid: Jid): AccountSnapshot | undefined {
-    const { binding, clock, loader, mirror, registry, streams } = this.#ports
+    const { binding, clock, loader, mirror, placement, registry, streams } = this.#ports
     const account = registry.warm(jid)
     if (account === undefined) return undefined
     loader.find(PresenceFanOut)?.settle(account)
@@ -89,7 +89,7 @@ export class MemberCore {
     const snapshot = exportAccount(account, registry, clock.monotonic())
     registry.evict(jid)
     for (const session of account.sessions.values()) {
-      mirror?.ended(session)
+      mirror?.leaves(session, placement.memberOf(jid))
       session.isEnded = true
       binding.sessions.remove(session)
       if (session.management !== undefined) streams.release(session.management)

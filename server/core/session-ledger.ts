@@ -57,6 +57,14 @@ export class SessionLedger {
     bus.send(coordinator, isResumable ? { kind: 'ledger', key, record, stream: this.#countsOf(management) } : { kind: 'ledger', key, record })
   }
 
+  /** The session goes to another member, which has told nobody of it yet. '' where somebody else can go on with it if that member dies. */
+  bequeath(session: LocalSession, record: string, heir: MemberId): void {
+    const { bus, coordinator } = this.#ports
+    const { management } = session
+    const counts = record === '' || management === undefined ? undefined : this.#countsOf(management)
+    bus.send(coordinator, { kind: 'ledger', key: session.jid.toString(), record, heir, ...(counts && { stream: counts }) })
+  }
+
   /** The stream is in use: the coordinator is told soon where it stands. */
   moved(stream: SessionStream): void {
     if (stream.isCountDue || !stream.isInLedger) return

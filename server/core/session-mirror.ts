@@ -102,7 +102,24 @@ export class SessionMirror {
     this.#tell(session, true)
   }
 
-  /** The session is over, or goes to another member. */
+  /**
+   * The session goes with its account to another member. Until that one has told of it, somebody is to know it should it die: the edge here,
+   * where its connection is, or the coordinator, where there is none.
+   */
+  leaves(session: LocalSession, heir: MemberId): void {
+    const { bus, ledger } = this.#ports
+    this.#due.delete(session)
+    const known = this.#mirrored.get(session)
+    this.#mirrored.delete(session)
+    if (this.#placeOf(session) !== '') return
+    if (session.isAttached) {
+      const stream = streamOf(session)
+      bus.send(bus.memberId, { kind: 'session-state', conn: session.conn, record: recordText(session), isMoved: true, ...(stream && { stream }) })
+    }
+    if (known !== undefined) ledger.bequeath(session, session.isAttached ? '' : this.#ledgerText(session), heir)
+  }
+
+  /** The session is over. */
   ended(session: LocalSession): void {
     this.#due.delete(session)
     if (this.#mirrored.get(session)?.place === '') this.#enter(session, '')

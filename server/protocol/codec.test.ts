@@ -107,7 +107,7 @@ const samples: Samples = {
   'take-over': { snapshot: json },
   'session-state': { conn, record: text, stream: maybe(stream), isMoved: maybe(fc.constant<true>(true)) },
   restore: { conn, account: text, record: text, stream: maybe(stream), recent: fc.array(wire, { maxLength: 3 }) },
-  ledger: { key: text, record: text, stream: maybe(fc.record({ handled: count, since: count })) },
+  ledger: { key: text, record: text, stream: maybe(fc.record({ handled: count, since: count })), heir: maybe(member) },
   'ledger-counts': { counts: fc.array(fc.record({ key: text, handled: count, since: count }), { maxLength: 3 }) },
   adopt: { sessions: fc.array(fc.record({ key: text, record: text, handled: count, since: count }), { maxLength: 3 }) },
   bury: { sessions: fc.array(fc.record({ key: text, record: text }), { maxLength: 3 }) },

@@ -106,7 +106,7 @@ export interface RestoreSession {
   /** Messages that the client got lately; wire strings. */
   readonly recent: readonly string[]
 }
-/** Core to the coordinator: a session that no edge of another member holds. '' when it is over, or held by one. */
+/** Core to the coordinator: a session that no edge of another member holds. '' when it is over, or held by one; or `heir` is there. */
 export interface LedgerEntry {
   readonly kind: 'ledger'
   /** The full JID. */
@@ -114,6 +114,11 @@ export interface LedgerEntry {
   readonly record: string
   /** Present when its client may resume it (XEP-0198). */
   readonly stream?: StreamCounts
+  /**
+   * The member that it goes to with its account, in whose name `record` is entered, unless it is ''. What was said of it before holds
+   * until the change of the map is over, should the sender die in it.
+   */
+  readonly heir?: MemberId
 }
 /** Where a stream stands that is in the ledger. */
 export interface StreamCounts {

@@ -46,6 +46,8 @@ export class Coordinator {
   readonly #ports: CoordinatorPorts
   readonly #live = new Set<MemberId>()
   readonly #ledger = new Map<MemberId, Map<string, LedgerRow>>()
+  /** Sessions that somebody gave away in this change, and who. */
+  readonly #given = new Map<string, MemberId>()
   #mapped: readonly MemberId[] = []
   #owners: readonly number[] = []
   #epoch = 0
@@ -112,10 +114,31 @@ export class Coordinator {
     return true
   }
 
-  #enter(from: MemberId, { key, record, stream }: LedgerEntry): void {
+  #enter(from: MemberId, { heir, key, record, stream }: LedgerEntry): void {
     const rows = this.#rowsOf(from)
-    if (record === '') rows.delete(key)
-    else rows.set(key, { record, stream })
+    if (heir !== undefined) this.#bequeath(from, heir, key, { record, stream })
+    else if (record !== '') rows.set(key, { record, stream })
+    else {
+      rows.delete(key)
+      // Over: whoever had it before has nothing to leave behind.
+      const giver = this.#given.get(key)
+      if (giver !== undefined) this.#rowsOf(giver).delete(key)
+    }
+  }
+
+  /** Whoever of the two dies in this change, the session can be gone on with. Of what nobody can resume contacts are told once. */
+  #bequeath(giver: MemberId, heir: MemberId, key: string, row: LedgerRow): void {
+    const [own, heirs] = [this.#rowsOf(giver), this.#rowsOf(heir)]
+    if (own.get(key)?.stream === undefined) own.delete(key)
+    else this.#given.set(key, giver)
+    // What the heir says itself is newer.
+    if (row.record !== '' && !heirs.has(key)) heirs.set(key, row)
+  }
+
+  /** Of givers that live their heirs have everything now. */
+  #forgetGiven(): void {
+    for (const [key, giver] of this.#given) if (this.#live.has(giver)) this.#rowsOf(giver).delete(key)
+    this.#given.clear()
   }
 
   #count(from: MemberId, { counts }: LedgerCounts): void {
@@ -169,7 +192,9 @@ export class Coordinator {
     for (const [owner, sessions] of byOwner(resumable, change)) {
       for (const { key, record, handled, since } of sessions) {
         rows?.delete(key)
-        this.#rowsOf(owner).set(key, { record, stream: { handled, since } })
+        const heirs = this.#rowsOf(owner)
+        // It may have come there before, with its account.
+        if (!heirs.has(key)) heirs.set(key, { record, stream: { handled, since } })
       }
       for (let i = 0; i < sessions.length; i += BATCH) this.#ports.bus.send(owner, { kind: 'adopt', sessions: sessions.slice(i, i + BATCH) })
     }
@@ -180,6 +205,7 @@ export class Coordinator {
     const { active, bus } = this.#ports
     const { epoch, gone, members } = change.message
     change.timer.cancel()
+    this.#forgetGiven()
     for (const member of gone) this.#bury(member, change.message)
     for (const member of members) if (this.#live.has(member)) bus.send(member, { kind: 'map-active', epoch })
     this.#change = undefined

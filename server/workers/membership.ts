@@ -129,8 +129,14 @@ export class Membership {
 
   #announced(message: MapChange): void {
     // What waited for the last map may still be on its way to the new owners.
-    if (this.#change === undefined) this.#begin(message)
-    else this.#next = message
+    if (this.#change === undefined) {
+      this.#begin(message)
+      return
+    }
+    this.#next = message
+    // Of a death after the last map held the coordinator tells with the next one only; marks of the dead do not come.
+    for (const member of message.gone) this.#gone.add(member)
+    this.#advance()
   }
 
   #begin(message: MapChange): void {

@@ -50,6 +50,14 @@ export interface TownOptions {
   readonly isHandingOn?: boolean
 }
 
+/** A member dies in the middle of something. */
+export interface TownDeath {
+  /** The one that comes, unless told. */
+  readonly of?: MemberId
+  /** Whether it dies of a message, before it reads or writes it. */
+  readonly diesOf: (message: ServerMessage) => boolean
+}
+
 const COORDINATOR = 'primary'
 
 /** A bus that another process would be on; `kill` cuts it off. */
@@ -58,6 +66,9 @@ class RemoteBus implements Bus<ServerMessage> {
   readonly #bus: Bus<ServerMessage>
   readonly #lines = new Map<MemberId, { encode(message: ServerMessage): ServerMessage }>()
   isDead = false
+  /** Whether the member dies of a message, before it reads or writes it. */
+  diesOf: (message: ServerMessage) => boolean = () => false
+  died: () => void = () => {}
 
   constructor(bus: Bus<ServerMessage>) {
     this.#bus = bus
@@ -67,14 +78,22 @@ class RemoteBus implements Bus<ServerMessage> {
   attach(handler: BusHandler<ServerMessage>): void {
     this.#bus.attach({
       receive: (from, message) => {
-        if (!this.isDead) handler.receive(from, message)
+        if (this.#lives(message)) handler.receive(from, message)
       },
       answer: (from, message) => (this.isDead ? new Promise(() => {}) : handler.answer(from, message)),
     })
   }
 
   send(to: MemberId, message: ServerMessage): void {
-    if (!this.isDead) this.#bus.send(to, to === this.memberId ? message : this.#line(to).encode(message))
+    if (this.#lives(message)) this.#bus.send(to, to === this.memberId ? message : this.#line(to).encode(message))
+  }
+
+  #lives(message: ServerMessage): boolean {
+    if (!this.isDead && this.diesOf(message)) {
+      this.isDead = true
+      this.died()
+    }
+    return !this.isDead
   }
 
   afterWritten(to: MemberId, then: () => void): void {
@@ -167,8 +186,8 @@ export class Town {
     return town
   }
 
-  /** One more member; settles when it owns its shards. */
-  async add(): Promise<TownMember> {
+  /** One more member; settles when it owns its shards, or, should somebody die meanwhile, when those who are left own all of them. */
+  async add(death?: TownDeath): Promise<TownMember> {
     const id = `worker-${++this.#serial}`
     const { admins = [], edge = {}, listeners = ['client'], modules, options = {}, streamManagement } = this.#options
     const bus = new RemoteBus(this.#hub.member<ServerMessage>(id))
@@ -195,9 +214,26 @@ export class Town {
     const member: TownMember = { id, server, bus, metrics, port, passage }
     this.members.set(id, member)
     const active = this.nextEpoch()
+    if (death === undefined) {
+      this.coordinator.join(id)
+      await active
+      return member
+    }
+    const whose = death.of ?? id
+    const died = this.#deathOf(this.member(whose).bus, death)
+    const withoutIt = this.nextEpoch(2)
     this.coordinator.join(id)
-    await active
+    await died
+    await this.kill(whose)
+    await withoutIt
     return member
+  }
+
+  #deathOf(bus: RemoteBus, { diesOf }: TownDeath): Promise<void> {
+    bus.diesOf = diesOf
+    return new Promise((resolve) => {
+      bus.died = resolve
+    })
   }
 
   async #openPassage(memberId: MemberId): Promise<WorkerPassage> {
@@ -233,9 +269,9 @@ export class Town {
     if (this.members.size > 0) await active
   }
 
-  /** Settles when the next map holds. */
-  nextEpoch(): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push({ epoch: this.#epoch + 1, resolve }))
+  /** Settles when the next map holds, or a later one. */
+  nextEpoch(count = 1): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push({ epoch: this.#epoch + count, resolve }))
   }
 
   member(id: MemberId): TownMember {
