@@ -11,7 +11,7 @@ import { listenToSignals, openDoors } from './doors.ts'
 import type { Doors } from './doors.ts'
 import { makeRuntime, openWorkshop, software } from './main.ts'
 import type { Runtime, Workshop } from './main.ts'
-import { endpointText, forkChild, realRandom } from './runtime/index.ts'
+import { endpointText, forkChild, giveMemoryBack, realRandom } from './runtime/index.ts'
 import type { Terminal } from './runtime/terminal.ts'
 import { welcomeText } from './welcome.ts'
 import { Coordinator } from './workers/coordinator.ts'
@@ -44,6 +44,7 @@ export async function serveWorkers({ config, reloadConfig, terminal }: ServeOpti
     throw new RollcallError('config-conflict', 'several workers cannot listen on port 0: name a port, or use one worker')
   }
   const runtime = makeRuntime(config, 'primary')
+  const memory = giveMemoryBack(runtime)
   const stopping = Promise.withResolvers<string>()
   const shop = await openShop(config, runtime, count, stopping.resolve, reloadConfig)
   const { coordinator, reload, supervisor, workshop } = shop
@@ -66,6 +67,7 @@ export async function serveWorkers({ config, reloadConfig, terminal }: ServeOpti
     unlisten()
   } finally {
     isDraining = true
+    memory.cancel()
     coordinator.stop()
     await supervisor.stop()
     await workshop.close()

@@ -15,7 +15,7 @@ import type { RunningServer, Runtime } from './main.ts'
 import type { Demand } from './rehearsal/pace.ts'
 import { startRehearsal } from './rehearsal/rehearsal.ts'
 import type { Rehearsal } from './rehearsal/rehearsal.ts'
-import { coreCount, endpointText, tuneCompiler } from './runtime/index.ts'
+import { coreCount, endpointText, giveMemoryBack, tuneCompiler } from './runtime/index.ts'
 import type { Terminal } from './runtime/terminal.ts'
 import { serveWorkers } from './serve-workers.ts'
 import type { ServeOptions } from './serve-workers.ts'
@@ -30,6 +30,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   if (await isAnswering(config.controlSocket)) throw new RollcallError('already-running', `a server runs on ${config.dataDir} already`)
   const runtime = makeRuntime(config)
   const { log, clock } = runtime
+  const memory = giveMemoryBack(runtime)
   const stopping = Promise.withResolvers<string>()
   const started: { server?: RunningServer } = {}
   const reload = async () => {
@@ -57,6 +58,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     unlisten()
   } finally {
     isDraining = true
+    memory.cancel()
     await Promise.all([server.stop(), rehearsal?.stop()])
     await doors?.close()
     await log.flush()

@@ -15,7 +15,7 @@ import { makeRuntime, operationsPorts, software, startWorker, SUPERVISOR } from 
 import type { RunningWorker, Runtime } from '../main.ts'
 import type { Operate, OperateReply } from '../protocol/member-messages.ts'
 import type { ServerMessage } from '../protocol/messages.ts'
-import { exitProcess, memoryBytes, ownPid } from '../runtime/index.ts'
+import { exitProcess, giveMemoryBack, memoryBytes, ownPid } from '../runtime/index.ts'
 import type { ParentPort } from '../runtime/index.ts'
 import type { Seat, ToSupervisor, ToWorker } from './messages.ts'
 import { openPassage } from './passage.ts'
@@ -68,6 +68,7 @@ class Worker {
   async #start({ config, others, seat }: ToWorker & { readonly kind: 'start' }): Promise<void> {
     const runtime = makeRuntime(config, seat.memberId)
     this.#runtime = runtime
+    giveMemoryBack(runtime)
     try {
       // Whoever meets this worker on the bus may send clients.
       const passage = config.isPlacing ? await this.#openPassage(seat, runtime) : undefined
