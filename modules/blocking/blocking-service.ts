@@ -69,6 +69,7 @@ export class BlockingService {
       const known = this.#contactsOf(account, jids, next).filter((contact) => !blocks.list.matches(contact))
       for (const contact of known) this.#ports.presence.conceal(account, contact)
       blocks.list = next
+      account.noteChange()
       this.#push(account, Block.encode({ items: jids.map((jid) => ({ jid })) }))
     })
   }
@@ -80,6 +81,7 @@ export class BlockingService {
       const before = blocks.list
       const named = jids.length === 0 ? before.jids : jids
       blocks.list = next
+      account.noteChange()
       const isFree = (contact: Jid) => before.matches(contact) && !this.isBlocked(account, contact)
       for (const contact of this.#watchersOf(account, named)) if (isFree(contact)) presence.reveal(account, contact)
       // What the contacts did meanwhile was dropped, so that the clients must be told how things are now.

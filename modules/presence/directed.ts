@@ -29,10 +29,18 @@ export class DirectedPresence {
   /** Notes an entity (bare or full JID). Throws `resource-constraint` when the session has told too many. */
   add(session: Session, entity: Jid): void {
     let list = session.get(this.#slot)
-    if (list === undefined) session.set(this.#slot, list = new Map())
+    if (list === undefined) {
+      session.set(this.#slot, list = new Map())
+      session.account.noteChange()
+    }
     const key = entity.toString()
     if (!list.has(key) && list.size >= this.#entitiesMax) throw new StanzaError('resource-constraint', 'Directed presence to too many entities')
     list.set(key, entity)
+  }
+
+  /** Whether the session told anybody. */
+  isUsed(session: Session): boolean {
+    return session.get(this.#slot) !== undefined
   }
 
   has(session: Session, entity: Jid): boolean {

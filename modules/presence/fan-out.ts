@@ -17,7 +17,7 @@ import type { DirectedPresence } from './directed.ts'
 import { headOf, tailOf } from './presence-wire.ts'
 import type { ShardLaw } from './shard-law.ts'
 import { Whereabouts } from './whereabouts.ts'
-import type { Route } from './whereabouts.ts'
+import type { Receiver, Route } from './whereabouts.ts'
 
 export interface FanOutPorts {
   readonly accounts: Accounts
@@ -59,8 +59,16 @@ export class FanOut {
     for (const target of targets) {
       if (route !== undefined && !route.goTo(target)) route = this.#leave(from)
       const account = route === undefined ? accounts.warm(target) : route.account
-      if (account === undefined || account.sessions.size === 0) continue
+      if (account === undefined) continue
+      const receiver = this.#receiverOf(route, account, stanza, target, admission)
+      if (receiver === 'nobody') continue
       if (!isUnavailable && target.isBare && !(route === undefined ? roster.isWatched(account, from) : route.isWatched)) continue
+      if (receiver !== 'several') {
+        if (this.#ports.absent.size > 0) this.#ports.absent.told(receiver, from)
+        envelope.givePlain(receiver, target)
+        count++
+        continue
+      }
       if (admission?.concerns(account, stanza) === true && !this.#isAdmitted(account, stanza, target, admission)) continue
       count += target.isFull
         ? this.#toResource(account, stanza, target, head + target.wire + tail)
@@ -75,6 +83,26 @@ export class FanOut {
   #leave(from: Jid): Route | undefined {
     this.#whereabouts.forget(from.bare)
     return undefined
+  }
+
+  /** Who of the account gets it: along a route what was found out before. */
+  #receiverOf(route: Route | undefined, account: Account, stanza: Stanza, target: Jid, admission: Admission | undefined): Receiver {
+    if (route === undefined || target.isFull) return account.sessions.size === 0 ? 'nobody' : 'several'
+    return (route.receiver ??= this.#findReceiver(account, stanza, admission))
+  }
+
+  #findReceiver(account: Account, stanza: Stanza, admission: Admission | undefined): Receiver {
+    if (account.sessions.size === 0) return 'nobody'
+    if (admission?.concerns(account, stanza) === true) return 'several'
+    let receiver: Receiver = 'nobody'
+    for (const session of account.sessions.values()) {
+      // Of whom it told directly it forgets those who go.
+      if (this.#ports.directed.isUsed(session)) return 'several'
+      if (session.presence === undefined) continue
+      if (receiver !== 'nobody' || !session.isPlain) return 'several'
+      receiver = session
+    }
+    return receiver
   }
 
   #share(account: Account, from: Jid, target: Jid, isUnavailable: boolean, envelope: PresenceEnvelope): number {

@@ -3,12 +3,16 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { jidOf } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
-import type { Account, Accounts } from '@rollcall/module-api'
+import { defineModule, sessionBound } from '@rollcall/module-api'
+import type { Account, Accounts, Session } from '@rollcall/module-api'
 import type { ScriptedEntity } from '../../server/testing/scripted-entity.ts'
 import type { TestHost } from '../../server/testing/test-host.ts'
 import type { Roster, RosterEntry } from '../roster/port.ts'
+import blocking from '../blocking/module.ts'
+import csi from '../csi/module.ts'
 import { enter, JULIET, NURSE, openScene, rowIn, seed } from '../roster/testing/verona.ts'
 import { PART_RECEIVERS, Whereabouts } from './whereabouts.ts'
+import type { Route } from './whereabouts.ts'
 
 const TYBALT = 'tybalt@capulet.example'
 const show = (name: string): string => `<presence><show>${name}</show></presence>`
@@ -25,7 +29,7 @@ describe('what is remembered of receivers', () => {
   function wake(jid: Jid): void {
     const former = warm.get(jid) as { isWarm: boolean } | undefined
     if (former !== undefined) former.isWarm = false
-    warm.set(jid, { jid, isWarm: true, sessions: new Map() } as unknown as Account)
+    warm.set(jid, { jid, isWarm: true, changeCount: 0, sessions: new Map() } as unknown as Account)
     warmedCount++
   }
 
@@ -70,6 +74,27 @@ describe('what is remembered of receivers', () => {
     assert.deepEqual(walk(people), truth(people))
   })
 
+  it('who gets it is known until the account notes a change, or is another', () => {
+    const session = {} as Session
+    const at = (place: number) => {
+      const route = whereabouts.routeOf(from)
+      for (const jid of people.slice(0, place + 1)) route?.goTo(jid)
+      return route as Route
+    }
+    walk(people)
+    walk(people)
+    assert.equal(at(5).receiver, undefined)
+    at(5).receiver = session
+    at(6).receiver = 'nobody'
+    assert.deepEqual([at(5).receiver, at(6).receiver, at(7).receiver], [session, 'nobody', undefined])
+    ;(warm.get(people[5] as Jid) as { changeCount: number }).changeCount++
+    assert.deepEqual([at(5).receiver, at(6).receiver], [undefined, 'nobody'])
+    at(5).receiver = 'several'
+    assert.equal(at(5).receiver, 'several')
+    wake(people[6] as Jid)
+    assert.deepEqual([at(5).receiver, at(6).receiver], ['several', undefined])
+  })
+
   it('receivers may be left out', () => {
     walk(people)
     walk(people)
@@ -107,15 +132,21 @@ describe('what is remembered of receivers', () => {
   }
 })
 
+const sessions = new Map<string, Session>()
+const catcher = defineModule({
+  name: 'catcher', summary: 'Keeps sessions by resource.', implements: [],
+  setup: ({ on }) => on(sessionBound, 'normal', ({ session }) => void sessions.set(session.jid.resourcepart, session)),
+})
+
 describe('presence to contacts that were told before', () => {
   let host: TestHost
   let juliet: ScriptedEntity
   let nurse: ScriptedEntity
   beforeEach(async () => {
-    host = await openScene()
-    await seed(host, JULIET, { [NURSE]: rowIn('both'), [TYBALT]: rowIn('both') })
+    host = await openScene({ modules: [blocking, csi, catcher] })
+    await seed(host, JULIET, { [NURSE]: rowIn('both'), [TYBALT]: rowIn('from') })
     await seed(host, NURSE, { [JULIET]: rowIn('both') })
-    await seed(host, TYBALT, { [JULIET]: rowIn('both') })
+    await seed(host, TYBALT, { [JULIET]: rowIn('to') })
     nurse = await enter(host, 'nurse', 'kitchen')
     juliet = await enter(host, 'juliet', 'balcony')
     for (const name of ['away', 'xa', 'dnd']) juliet.send(show(name))
@@ -155,5 +186,113 @@ describe('presence to contacts that were told before', () => {
     juliet.send(show('chat'))
     await again.receives(seen(NURSE, 'chat'))
     await tybalt.receives(seen(TYBALT, 'chat'))
+  })
+
+  it('reaches each resource that is there, and none that is not any more', async () => {
+    const second = await enter(host, 'nurse', 'garden')
+    nurse.clear()
+    juliet.send(show('chat'))
+    for (const entity of [nurse, second]) await entity.receives(seen(NURSE, 'chat'))
+    await host.disconnect(nurse, 'lost')
+    second.clear()
+    juliet.send(show('away'))
+    await second.receives(seen(NURSE, 'away'))
+    const third = await enter(host, 'nurse', 'garden')
+    juliet.send(show('xa'))
+    await third.receives(seen(NURSE, 'xa'))
+    await host.disconnect(third)
+    juliet.send(show('dnd'))
+    await host.settle()
+    const fourth = await enter(host, 'nurse', 'kitchen')
+    juliet.send(show('chat'))
+    await fourth.receives(seen(NURSE, 'chat'))
+  })
+
+  it('does not reach one who is unavailable, and does when it is there again', async () => {
+    nurse.send(`<presence type='unavailable'/>`)
+    await host.settle()
+    nurse.clear()
+    juliet.send(show('chat'))
+    await nurse.receivesNothing()
+    nurse.send('<presence/>')
+    await host.settle()
+    nurse.clear()
+    juliet.send(show('away'))
+    await nurse.receives(seen(NURSE, 'away'))
+  })
+
+  it('does not reach one who blocks the sender, until it blocks no more', async () => {
+    const listed = (what: string) => `<iq type='set' id='${what}'><${what} xmlns='urn:xmpp:blocking'><item jid='${JULIET}'/></${what}></iq>`
+    await nurse.request(listed('block'))
+    await host.settle()
+    nurse.clear()
+    juliet.send(show('chat'))
+    await nurse.receivesNothing()
+    await nurse.request(listed('unblock'))
+    await host.settle()
+    nurse.clear()
+    juliet.send(show('away'))
+    await nurse.receives(seen(NURSE, 'away'))
+  })
+
+  it('waits for a client that is inactive', async () => {
+    nurse.send(`<inactive xmlns='urn:xmpp:csi:0'/>`)
+    await host.settle()
+    for (const name of ['chat', 'away', 'xa']) juliet.send(show(name))
+    await nurse.receivesNothing()
+    nurse.send(`<active xmlns='urn:xmpp:csi:0'/>`)
+    await nurse.receives(seen(NURSE, 'xa'))
+    juliet.send(show('dnd'))
+    await nurse.receives(seen(NURSE, 'dnd'))
+  })
+
+  it('waits behind what a holder sends', async () => {
+    const hold = sessions.get('kitchen')?.hold()
+    juliet.send(show('chat'))
+    await nurse.receivesNothing()
+    hold?.release()
+    await nurse.receives(seen(NURSE, 'chat'))
+    juliet.send(show('away'))
+    await nurse.receives(seen(NURSE, 'away'))
+  })
+
+  it('is not counted for one whose last session ended', async () => {
+    const delivered = () => host.metrics.value('rollcall_deliveries_total', { kind: 'presence' }) ?? 0
+    const before = delivered()
+    juliet.send(show('chat'))
+    await host.settle()
+    // To the nurse, and to herself.
+    assert.equal(delivered(), before + 2)
+    await host.disconnect(nurse, 'lost')
+    const after = delivered()
+    juliet.send(show('away'))
+    await host.settle()
+    assert.equal(delivered(), after + 1)
+  })
+
+  it('is kept for a client that acknowledges, and follows it to another edge', async () => {
+    nurse.send(`<enable xmlns='urn:xmpp:sm:3' resume='true'/>`)
+    const previousId = (await nurse.next()).attribute('id') ?? ''
+    await host.disconnect(nurse, 'lost')
+    juliet.send(show('chat'))
+    await host.settle()
+    const back = await host.resume('nurse', { previousId, handled: 0, edge: 'edge-2' })
+    await back.receives(`<resumed xmlns='urn:xmpp:sm:3' previd='{any}' h='0'/>`, seen(NURSE, 'chat'))
+    juliet.send(show('away'))
+    await back.receives(seen(NURSE, 'away'))
+  })
+
+  it('unavailable is the end of what the receiver told the sender directly', async () => {
+    const tybalt = await enter(host, 'tybalt', 'street')
+    for (const name of ['away', 'xa']) juliet.send(show(name))
+    await host.settle()
+    tybalt.send(`<presence to='${JULIET}/balcony'/>`)
+    await host.settle()
+    juliet.send(`<presence type='unavailable'/>`)
+    juliet.send('<presence/>')
+    await host.settle()
+    juliet.clear()
+    await host.disconnect(tybalt, 'lost')
+    await juliet.receivesNothing()
   })
 })

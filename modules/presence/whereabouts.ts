@@ -4,18 +4,21 @@
  * How it works: a contact list hardly changes and comes in the same order each time. What a broadcast has to look up of each
  * receiver (its account, and the sender in its roster) is kept in parallel arrays and found again by place, so that the next
  * broadcast reads along them. Kept are references to what lives, never answers: an account that was unloaded and an item
- * that was removed say so themselves, and whether the sender may be seen is read off the item each time.
+ * that was removed say so themselves, and whether the sender may be seen is read off the item each time. Who of the account gets what
+ * comes is the one thing found out and kept, for as long as the account notes no change (`Account.changeCount`): most have one
+ * session that takes it as it is, and then neither the account's sessions nor its filters are looked at, nor anything of the session but
+ * its place. On a server with little to do each of those is fetched from memory: so a broadcast costs what it touches.
  *
  * A sender is kept from its second broadcast on, so that people who just log in and out cost an empty entry. Two
  * generations of bounded size, as with any cache here: what is in use survives.
  */
-import type { Account, Accounts } from '@rollcall/module-api'
+import type { Account, Accounts, Session } from '@rollcall/module-api'
 import type { Jid } from '@rollcall/jid'
 import type { Roster, RosterEntry } from '../roster/port.ts'
 
 /** Receivers of one part of a large broadcast: parts go along a route one after the other. */
 export const PART_RECEIVERS = 512
-/** Receivers of one generation, over all senders; a place costs four words. */
+/** Receivers of one generation, over all senders; a place costs six words. */
 const PLACES_MAX = 250_000
 /** Senders of one generation. */
 const SENDERS_MAX = 50_000
@@ -26,6 +29,9 @@ export interface WhereaboutsPorts {
   readonly accounts: Accounts
   readonly roster: Roster
 }
+
+/** Who of an account gets presence: one plain session (`Session.isPlain`), nobody, or there is more to look at. */
+export type Receiver = Session | 'nobody' | 'several'
 
 /** The receivers of one sender, in the order of its broadcasts. */
 export class Route {
@@ -38,6 +44,9 @@ export class Route {
   readonly #entries: (RosterEntry | undefined)[] = []
   /** When the account was looked up: `Accounts.warmedCount`. */
   readonly #askedAt: number[] = []
+  readonly #receivers: (Receiver | undefined)[] = []
+  /** `Account.changeCount` when the receiver was found out. */
+  readonly #changeCounts: number[] = []
   #next = 0
   /** All receivers are here: who is not, is not where the list says. */
   #isWhole = false
@@ -71,6 +80,7 @@ export class Route {
     }
     this.#account = this.#accounts[at] = accounts.warm(target)
     this.#entries[at] = undefined
+    this.#receivers[at] = undefined
     this.#askedAt[at] = accounts.warmedCount
     return true
   }
@@ -78,6 +88,19 @@ export class Route {
   /** The account of the present receiver, if it is warm. */
   get account(): Account | undefined {
     return this.#account
+  }
+
+  /** Who of the present account gets it; undefined when that is not known, or may be otherwise by now. */
+  get receiver(): Receiver | undefined {
+    const at = this.#next - 1
+    return this.#changeCounts[at] === this.#account?.changeCount ? this.#receivers[at] : undefined
+  }
+
+  /** What is so until the present account, which is warm, notes a change. */
+  set receiver(receiver: Receiver | undefined) {
+    const at = this.#next - 1
+    this.#receivers[at] = receiver
+    this.#changeCounts[at] = (this.#account as Account).changeCount
   }
 
   /** Whether the present receiver, whose account is warm, sees the sender. */
@@ -98,6 +121,8 @@ export class Route {
     this.#accounts.push(undefined)
     this.#entries.push(undefined)
     this.#askedAt.push(-1)
+    this.#receivers.push(undefined)
+    this.#changeCounts.push(-1)
     this.#grew()
     return this.#jids.push(target) - 1
   }

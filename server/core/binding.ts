@@ -87,7 +87,7 @@ export class Binding {
     session.isEnded = true
     this.sessions.remove(session)
     const { account } = session
-    if (account.sessions.get(session.jid.resourcepart) === session) account.sessions.delete(session.jid.resourcepart)
+    if (account.sessions.get(session.jid.resourcepart) === session) account.removeSession(session.jid.resourcepart)
     account.lastUsedAt = this.#ports.clock.monotonic()
     const unacked = session.takeUnacked()
     this.#unbound.run({ session, reason })
@@ -124,7 +124,7 @@ export class Binding {
 
   /** Puts an existing session in place: after binding here, or after a hand-off. */
   install(session: LocalSession): void {
-    session.account.sessions.set(session.jid.resourcepart, session)
+    session.account.addSession(session.jid.resourcepart, session)
     if (session.isAttached) this.sessions.add(session)
   }
 

@@ -34,11 +34,12 @@ export interface RegisteredSlot<T> extends AccountSlot<T> {
 
 export class LocalAccount implements Account {
   readonly jid: Jid
-  readonly sessions = new Map<string, LocalSession>()
+  readonly sessions: ReadonlyMap<string, LocalSession> = new Map<string, LocalSession>()
   readonly states: unknown[]
   /** Of an ANONYMOUS login: gone with its last session, and never in the list of accounts. */
   readonly isTemporary: boolean
   isWarm = true
+  changeCount = 0
   /** Monotonic ms of the last use without a session; drives unloading. */
   lastUsedAt = 0
 
@@ -46,6 +47,22 @@ export class LocalAccount implements Account {
     this.jid = jid
     this.states = states
     this.isTemporary = isTemporary
+  }
+
+  noteChange(): void {
+    // It only has to be another one than lately, and a small integer.
+    this.changeCount = (this.changeCount + 1) & 0x3fff_ffff
+  }
+
+  /** Puts a session in place, of which there may have been another. */
+  addSession(resourcepart: string, session: LocalSession): void {
+    ;(this.sessions as Map<string, LocalSession>).set(resourcepart, session)
+    this.noteChange()
+  }
+
+  removeSession(resourcepart: string): void {
+    ;(this.sessions as Map<string, LocalSession>).delete(resourcepart)
+    this.noteChange()
   }
 
   get<T>(slot: AccountSlot<T>): T {
@@ -67,10 +84,11 @@ export class LocalSession implements Session {
   readonly boundAt: number
   priority = 0
   isInterested = false
+  /** Set when it leaves the account's sessions. */
   isEnded = false
-  sieve: SendSieve | undefined = undefined
-  /** Stream management, when the client asked for it. */
-  management: ManagedStream<LocalSession> | undefined = undefined
+  // What else `isPlain` depends on is changed through setters, which note it.
+  #sieve: SendSieve | undefined = undefined
+  #management: ManagedStream<LocalSession> | undefined = undefined
   readonly #ports: SessionPorts
   #presence: Stanza | undefined = undefined
   #early: EarlyMessages | undefined = undefined
@@ -96,9 +114,29 @@ export class LocalSession implements Session {
   }
 
   set presence(presence: Stanza | undefined) {
+    if ((presence === undefined) !== (this.#presence === undefined)) this.account.noteChange()
     this.#presence = presence
     // From now on it is a client that does not acknowledge: what was written to it is delivered.
     if (presence !== undefined && this.#early !== undefined && this.management === undefined) this.earlyArrived()
+  }
+
+  get sieve(): SendSieve | undefined {
+    return this.#sieve
+  }
+
+  set sieve(sieve: SendSieve | undefined) {
+    this.#sieve = sieve
+    this.account.noteChange()
+  }
+
+  /** Stream management, when the client asked for it. */
+  get management(): ManagedStream<LocalSession> | undefined {
+    return this.#management
+  }
+
+  set management(management: ManagedStream<LocalSession> | undefined) {
+    this.#management = management
+    this.account.noteChange()
   }
 
   get<T>(slot: SessionSlot<T>): T | undefined {
@@ -183,6 +221,7 @@ export class LocalSession implements Session {
       entryOf: (stanza) => this.#entryOf(stanza),
       overflow: () => this.close('resource-constraint', 'Too much came while stored messages were read'),
     })
+    this.account.noteChange()
     return this.#held.hold()
   }
 

@@ -228,7 +228,7 @@ export class MemberCore {
     if (older !== undefined) binding.end(older, 'replaced', 'conflict', 'Replaced by a new connection')
     const place = { ...record, edge, conn }
     const session = importSession(account, place, { sessionSlots: loader.sessionSlots, sessionPorts: binding.sessionPorts })
-    account.sessions.set(record.resourcepart, session)
+    account.addSession(record.resourcepart, session)
     const unacked: Stanza[] = []
     if (stream !== undefined) {
       const entries = stream.unacked.map((wire): QueueEntry => {
@@ -260,7 +260,7 @@ export class MemberCore {
     const { resourcepart, resumable } = record
     if (resumable === undefined || account.sessions.has(resourcepart)) return
     const session = importSession(account, record, { sessionSlots: loader.sessionSlots, sessionPorts: binding.sessionPorts })
-    account.sessions.set(resourcepart, session)
+    account.addSession(resourcepart, session)
     const { detachedAt, resumeMs, token } = resumable
     const detachedForMs = detachedAt === null ? 0 : Math.max(0, clock.now() - detachedAt)
     const stream = streams.adoptLost(session, { token, resumeMs, handled, since }, detachedForMs)
@@ -281,7 +281,7 @@ export class MemberCore {
         // Its client may be back already: then nobody went away.
         if (account === undefined || account.sessions.has(record.resourcepart)) return
         const session = importSession(account, record, { sessionSlots: loader.sessionSlots, sessionPorts: binding.sessionPorts })
-        account.sessions.set(record.resourcepart, session)
+        account.addSession(record.resourcepart, session)
         binding.unbind(session, 'lost')
       })
     }

@@ -31,7 +31,11 @@ class OpenEnvelope implements PresenceEnvelope {
   }
 
   give(session: LocalSession, to: Jid): void {
-    if (!session.isPlain) return session.sendPresence(this.#head + to.wire + this.#tail, this.#from)
+    if (session.isPlain) this.givePlain(session, to)
+    else session.sendPresence(this.#head + to.wire + this.#tail, this.#from)
+  }
+
+  givePlain(session: LocalSession, to: Jid): void {
     const share = session.edge === this.#edge && this.#share !== undefined ? this.#share : this.#shareOf(session.edge)
     share.conns.push(session.conn)
     share.addresses.push(to.wire)

@@ -179,7 +179,7 @@ export async function importAccount(snapshot: AccountSnapshot, ports: ImportPort
     return isGiven(slot) && record !== undefined ? slot.importState?.(record.state, record.version) : loaded[missing.indexOf(slot)]
   })
   const account = new LocalAccount(jid, states, snapshot.isTemporary === true)
-  for (const record of snapshot.sessions) account.sessions.set(record.resourcepart, importSession(account, record, ports))
+  for (const record of snapshot.sessions) account.addSession(record.resourcepart, importSession(account, record, ports))
   importStreams(account, snapshot.sessions, ports)
   return account
 }

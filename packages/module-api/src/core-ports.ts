@@ -136,6 +136,8 @@ export const ServerControl = definePort<ServerControl>('serverControl')
 export interface PresenceEnvelope {
   /** Gives it to a session, as `Session.sendPresence` with the address between head and tail; it leaves with `close`. */
   give(session: Session, to: Jid): void
+  /** As `give`, to one that is known to be plain (`Session.isPlain`). */
+  givePlain(session: Session, to: Jid): void
   /** Sends it, once. Nothing else may be sent to the sessions between. */
   close(): void
 }

@@ -52,6 +52,13 @@ export interface Account {
   readonly jid: Jid
   /** False once it was unloaded or went to another member: whoever kept a reference looks it up anew. */
   readonly isWarm: boolean
+  /**
+   * Another number after every change of who of the account gets presence, and how: of its sessions, whether they are available,
+   * their sieves, holds and stream management, and whatever was noted.
+   */
+  readonly changeCount: number
+  /** Notes a change of a module's state that decides about presence which comes for the account (`FilterScope.concerns`). */
+  noteChange(): void
   /** Connected resources by resourcepart. */
   readonly sessions: ReadonlyMap<string, Session>
   get<T>(slot: AccountSlot<T>): T
@@ -85,6 +92,8 @@ export interface Session {
    * together, never behind anything that is sent after it.
    */
   sendPresence(wire: string, from: Jid): void
+  /** Whether `sendPresence` writes at once and nothing remembers it: available, without sieve, hold and stream management. */
+  readonly isPlain: boolean
   /** As `sendPresence`, for what the client itself has sent: on a busy member it waits a little longer for whatever comes next. */
   sendEcho(wire: string): void
   /** While set, it decides what the client gets now. Belongs to whoever set it. */

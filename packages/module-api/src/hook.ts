@@ -36,7 +36,11 @@ export interface ClaimHook<E> {
 export interface FilterScope {
   /** Kinds of stanzas that the handler looks at; all unless told. */
   readonly kinds?: readonly StanzaKind[]
-  /** Whether it may do anything to a stanza for an account. Asked per account of a broadcast, before a copy is made: it must be cheap. */
+  /**
+   * Whether it may do anything to a stanza for an account. Asked per account of a broadcast, before a copy is made: it must be cheap. For
+   * available and unavailable presence the answer is remembered: it may depend on the sender's bare JID, which never changes it, and
+   * on state of the account, each change of which is noted (`Account.noteChange`).
+   */
   readonly concerns?: (account: Account, stanza: Stanza) => boolean
 }
 
