@@ -5,7 +5,8 @@
  * same queue, so it never overtakes what its sender sent before. The drain is asked for once per burst through an injected
  * scheduler (a microtask on the real machine, the simulator's own step in simulations).
  *
- * The queue is three parallel arrays that are reused, so that sending allocates nothing.
+ * The queue is three parallel arrays that are written over, so that sending allocates nothing: an array that is emptied by its
+ * length gives its memory back, and a drain is over every few messages.
  * Bounded: messages waiting (`queueMessagesMax`: one-way messages beyond it are dropped and logged, requests reject),
  * requests pending (`pendingRequestsMax`: reject), messages per drain (`drainMessagesMax`: the rest goes to the next drain,
  * through `yieldTurn`, so that two members who answer each other for ever do not starve the sockets).
@@ -56,6 +57,9 @@ class ReplyItem {
 }
 type Item = BusMessage | RequestItem | ReplyItem
 
+/** Places of the queue that outlast a drain; after a longer one its memory is given back. */
+const KEPT_PLACES_MAX = 4096
+
 interface Limits {
   readonly queueMessagesMax: number
   readonly pendingRequestsMax: number
@@ -71,9 +75,10 @@ class Hub {
   readonly #yieldTurn: (drain: () => void) => void
   readonly #to: MemberId[] = []
   readonly #from: MemberId[] = []
-  readonly #items: Item[] = []
-  /** Index of the first message not delivered yet: the arrays are cut only when a drain has emptied them. */
+  readonly #items: (Item | undefined)[] = []
+  /** Messages from the first one not delivered yet to the end: both go back to 0 only when a drain has emptied the queue. */
   #head = 0
+  #end = 0
   #isScheduled = false
   #droppedCount = 0
   readonly #drain = (): void => this.drain()
@@ -93,7 +98,7 @@ class Hub {
   }
 
   get #depth(): number {
-    return this.#items.length - this.#head
+    return this.#end - this.#head
   }
 
   get isFull(): boolean {
@@ -101,9 +106,10 @@ class Hub {
   }
 
   enqueue(to: MemberId, from: MemberId, item: Item): void {
-    this.#to.push(to)
-    this.#from.push(from)
-    this.#items.push(item)
+    const at = this.#end++
+    this.#to[at] = to
+    this.#from[at] = from
+    this.#items[at] = item
     if (this.#isScheduled) return
     this.#isScheduled = true
     this.#schedule(this.#drain)
@@ -111,30 +117,28 @@ class Hub {
 
   drain(): void {
     const until = this.#head + this.limits.drainMessagesMax
-    // The length is read anew each time: what handlers send is delivered in this drain, after what was there before.
-    while (this.#head < this.#items.length && this.#head < until) {
+    // The end is read anew each time: what handlers send is delivered in this drain, after what was there before.
+    while (this.#head < this.#end && this.#head < until) {
       const at = this.#head++
-      this.#deliver(this.#to[at]!, this.#from[at]!, this.#items[at]!)
+      const item = this.#items[at]!
+      this.#items[at] = undefined
+      this.#deliver(this.#to[at]!, this.#from[at]!, item)
     }
-    if (this.#head < this.#items.length) {
+    if (this.#head < this.#end) {
       this.#cut(this.#head)
       this.#yieldTurn(this.#drain)
       return
     }
     this.#isScheduled = false
-    this.#cut(this.#head)
+    this.#head = this.#end = 0
+    if (this.#items.length > KEPT_PLACES_MAX) this.#cut(this.#items.length)
   }
 
   #cut(count: number): void {
-    if (count === this.#items.length) {
-      this.#to.length = 0
-      this.#from.length = 0
-      this.#items.length = 0
-    } else {
-      this.#to.splice(0, count)
-      this.#from.splice(0, count)
-      this.#items.splice(0, count)
-    }
+    this.#to.splice(0, count)
+    this.#from.splice(0, count)
+    this.#items.splice(0, count)
+    this.#end = Math.max(0, this.#end - count)
     this.#head = 0
   }
 

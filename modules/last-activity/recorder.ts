@@ -15,11 +15,14 @@ export class Recorder {
   }
 
   write(account: Jid, seen: LastSeen): void {
-    const written = this.#store.set(account.toString(), seen).catch((error: unknown) => {
-      this.#log.warn('last-activity-not-written', { account: account.toString(), error })
-    })
+    const written: Promise<void> = this.#store.set(account.toString(), seen).then(
+      () => void this.#pending.delete(written),
+      (error: unknown) => {
+        this.#pending.delete(written)
+        this.#log.warn('last-activity-not-written', { account: account.toString(), error })
+      },
+    )
     this.#pending.add(written)
-    void written.then(() => this.#pending.delete(written))
   }
 
   /** Settles when everything written so far is durable or has failed. */

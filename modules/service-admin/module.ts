@@ -35,7 +35,7 @@ export default defineModule({
     await notices.load(ports.server.hosts)
     ports.members.onCome(() => void notices.reload(ports.server.hosts))
     const questions = new AccountQuestions(ports)
-    on(resourceAvailable, 'late', ({ session }) => void notices.greet(session))
+    on(resourceAvailable, 'late', ({ session }) => notices.greet(session))
     on(accountCreated, 'late', ({ jid }) => void notices.welcomeUser(jid))
     for (const command of [...userCommands({ ...ports, questions }), ...listCommands(ports), ...noticeCommands(notices, ports.control)]) {
       ports.commands.add(adminCommand(ports, command))

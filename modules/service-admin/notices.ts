@@ -144,10 +144,14 @@ export class Notices {
   }
 
   /** To be called for a resource that became available. */
-  async greet({ jid }: Session): Promise<void> {
+  greet({ jid }: Session): void {
     const motd = this.#motds.get(jid.domainpart)
+    if (motd !== undefined) void this.#show(motd, jid)
+  }
+
+  async #show(motd: Motd, jid: Jid): Promise<void> {
     const account = jid.bare.toString()
-    if (motd === undefined || this.#greeting.has(account)) return
+    if (this.#greeting.has(account)) return
     this.#greeting.add(account)
     try {
       if ((await this.#ports.seen.get(account)) === motd.id) return

@@ -9,6 +9,7 @@ import type { Applicant, Verdict } from './admission.ts'
 import type { ListenerConfig, ListenerKind } from './config.ts'
 import { readDirectly } from '../runtime/direct-read.ts'
 import { holdRead, releaseRead } from '../runtime/held-read.ts'
+import { inheritOptions } from '../runtime/inherited-options.ts'
 import { UNAVAILABLE } from './http-routes.ts'
 import type { Hub } from './hub.ts'
 import { NS_COMPONENT, streamErrorWire, streamHeaderWire } from './stream-wire.ts'
@@ -89,6 +90,7 @@ export class Listeners {
       const { address: host, port, isShared: reusePort = false } = config
       server.listen({ host, port, reusePort, backlog: BACKLOG }, () => {
         server.off('error', failed)
+        inheritOptions(server)
         server.on('error', (error) => this.#hub.ports.log.error('listener-failed', { kind: config.kind, port, error }))
         resolve(server)
       })

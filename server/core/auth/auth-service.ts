@@ -8,7 +8,7 @@ import { jidOf, parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import type { Clock, CounterMetric, Log, Metrics, Random, StorageBackend } from '@rollcall/ports'
 import { SCRAM_ITERATIONS_MAX, SCRAM_ITERATIONS_MIN } from '@rollcall/stream'
-import type { SaslCrypto, ScramHash, ScramKeys } from '@rollcall/stream'
+import type { SaslCrypto } from '@rollcall/stream'
 import { StanzaError } from '@rollcall/stanza'
 import type { AuthVerdict, ReportAuth, ServerMessage, VerifyResult } from '../../protocol/messages.ts'
 import type { AccountRecord } from './account-record.ts'
@@ -110,7 +110,8 @@ function answer(parts: AuthParts, message: ServerMessage): Promise<unknown> | un
   const { credentials, clients, lockout } = parts
   switch (message.kind) {
     case 'scram-keys':
-      return scramKeys(parts, message.account, message.hash)
+      // With the wait that a `check-lockout` would answer, so that an exchange asks once.
+      return credentials.scramKeys(message.account, message.hash, () => lockout.waitMs(message.account.bare.toString()))
     case 'verify-password':
       return credentials.verifyPassword(message.account, message.password).then((isValid): VerifyResult => ({ isValid }))
     case 'check-lockout':
@@ -130,12 +131,6 @@ function answer(parts: AuthParts, message: ServerMessage): Promise<unknown> | un
     default:
       return undefined
   }
-}
-
-/** With the wait that a `check-lockout` would answer, so that an exchange asks once. */
-async function scramKeys({ credentials, lockout }: AuthParts, account: Jid, hash: ScramHash): Promise<ScramKeys> {
-  const keys = await credentials.scramKeys(account, hash)
-  return { ...keys, waitMs: lockout.waitMs(account.bare.toString()) }
 }
 
 /** Counts how attempts ended and decides whether a proof becomes a login. */
@@ -160,7 +155,8 @@ function verdicts({ metrics, log }: AuthPorts, credentials: Credentials, lockout
       return { waitMs }
     }
     const waitMs = lockout.waitMs(name)
-    const refusal = refusalOf(await credentials.recordOfLogin(account), waitMs)
+    const read = credentials.recordOfLogin(account)
+    const refusal = refusalOf(read instanceof Promise ? await read : read, waitMs)
     if (refusal !== undefined) {
       counters.refused.add(1)
       log.info('auth-refused', { account: name, address, refusal })

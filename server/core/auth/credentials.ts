@@ -81,16 +81,21 @@ export class Credentials {
     return this.#recent.find(jid.bare.toString()) ?? this.record(jid)
   }
 
-  /** Keys for an exchange; invented ones for a name that nobody has, or that has no keys of this hash. */
-  async scramKeys(jid: Jid, hash: ScramHash): Promise<Omit<ScramKeys, 'waitMs'>> {
+  /**
+   * Keys for an exchange; invented ones for a name that nobody has, or that has no keys of this hash. `waitMs`, asked at the end:
+   * how long the account takes no attempts.
+   */
+  async scramKeys(jid: Jid, hash: ScramHash, waitMs: () => number): Promise<ScramKeys> {
     const owner = jid.bare.toString()
     const change = this.#recent.changeCount
     // Both are always done, so that the time taken does not depend on which is used.
-    const invented = await this.#invented.of(jid.bare, hash)
+    const inventing = this.#invented.of(jid.bare, hash)
+    const invented = inventing instanceof Promise ? await inventing : inventing
     const record = await this.record(jid)
     if (record !== undefined) this.#recent.keep(owner, record, change)
     const verifier = verifierOf(record, hash)
-    return verifier ? { isKnown: true, ...verifier } : { isKnown: false, ...invented }
+    const { salt, iterations, storedKey, serverKey } = verifier ?? invented
+    return { isKnown: verifier !== undefined, salt, iterations, storedKey, serverKey, waitMs: waitMs() }
   }
 
   /** Whether `password`, unprepared, is the account's; one derivation whatever the answer. May reject as `Limiter` does. */

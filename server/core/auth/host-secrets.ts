@@ -16,8 +16,8 @@ export class HostSecrets {
   readonly #storage: StorageBackend
   readonly #crypto: SaslCrypto
   readonly #hosts: ReadonlySet<string>
-  /** At most one per host. */
-  readonly #secrets = new Map<string, Promise<Uint8Array>>()
+  /** At most one per host; promises of those that are being read. */
+  readonly #secrets = new Map<string, Uint8Array | Promise<Uint8Array>>()
 
   constructor(storage: StorageBackend, crypto: SaslCrypto, hosts: ReadonlySet<string>) {
     this.#storage = storage
@@ -29,19 +29,20 @@ export class HostSecrets {
    * 64 bytes that belong to `parts` and tell nothing about them; `item-not-found` when the host is not served. The first
    * part names the purpose, and no part may have a NUL.
    */
-  async derive(host: string, ...parts: readonly string[]): Promise<Uint8Array> {
-    return this.#crypto.hmac('SHA-512', await this.#secretOf(host), utf8.encode(parts.join('\0')))
+  derive(host: string, ...parts: readonly string[]): Uint8Array | Promise<Uint8Array> {
+    const text = utf8.encode(parts.join('\0'))
+    const secret = this.#secretOf(host)
+    if (secret instanceof Promise) return secret.then((read) => this.#crypto.hmac('SHA-512', read, text))
+    return this.#crypto.hmac('SHA-512', secret, text)
   }
 
-  #secretOf(host: string): Promise<Uint8Array> {
+  #secretOf(host: string): Uint8Array | Promise<Uint8Array> {
     const known = this.#secrets.get(host)
     if (known !== undefined) return known
     if (!this.#hosts.has(host)) return Promise.reject(new StanzaError('item-not-found', `${host} is not served`))
-    const loading = this.#load(host).catch((error: unknown) => {
-      this.#secrets.delete(host)
-      throw error
-    })
+    const loading = this.#load(host)
     this.#secrets.set(host, loading)
+    loading.then((secret) => this.#secrets.set(host, secret), () => this.#secrets.delete(host))
     return loading
   }
 

@@ -24,8 +24,12 @@ export class InventedKeys {
   }
 
   /** The keys an unknown account would have; `item-not-found` when its host is not served. */
-  async of(account: Jid, hash: ScramHash): Promise<ScramVerifier> {
-    const derived = await this.#secrets.derive(account.domainpart, 'salt', hash, account.toString())
+  of(account: Jid, hash: ScramHash): ScramVerifier | Promise<ScramVerifier> {
+    const derived = this.#secrets.derive(account.domainpart, 'salt', hash, account.toString())
+    return derived instanceof Promise ? derived.then((bytes) => this.#keysOf(bytes, hash)) : this.#keysOf(derived, hash)
+  }
+
+  #keysOf(derived: Uint8Array, hash: ScramHash): ScramVerifier {
     const bytes = SCRAM_HASH_BYTES[hash]
     return {
       salt: derived.slice(0, SALT_BYTES),
