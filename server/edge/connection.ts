@@ -318,9 +318,9 @@ export abstract class Connection implements HubMember {
 
   // ------------------------------------------------------------------------------------ several members
 
-  mirror(state: SessionState): void {
+  mirror(from: MemberId, state: SessionState): void {
     this.remote ??= new RemoteSession()
-    this.remote.update(state, this.stage !== 'bound')
+    this.remote.update(from, state, this.stage !== 'bound')
   }
 
   moveTo(core: MemberId): void {

@@ -170,7 +170,7 @@ class RunningEdge implements Edge {
     this.#hub.ports.log.info('edge-reloaded', { hosts: config.hosts })
   }
 
-  receive(_from: MemberId, message: ServerMessage): void {
+  receive(from: MemberId, message: ServerMessage): void {
     const edgeMessage = message as CoreToEdge | AddressFailed
     switch (edgeMessage.kind) {
       case 'deliver':
@@ -186,7 +186,7 @@ class RunningEdge implements Edge {
         this.#hub.connections.get(edgeMessage.conn)?.deliverEcho(edgeMessage.wire)
         return
       case 'session-state':
-        this.#hub.connections.get(edgeMessage.conn)?.mirror(edgeMessage)
+        this.#hub.connections.get(edgeMessage.conn)?.mirror(from, edgeMessage)
         return
       case 'deliver-broadcast':
         this.#deliverBroadcast(edgeMessage)

@@ -78,7 +78,7 @@ export interface HubMember {
   fail(fault: StreamFault): void
   destroy(): void
   /** What the core of another member says of the session. */
-  mirror(state: SessionState): void
+  mirror(from: MemberId, state: SessionState): void
   /** From now on that member is the core; reads on. */
   moveTo(core: MemberId): void
 }

@@ -20,9 +20,17 @@ export class EdgeMembers {
     for (const connection of this.#clients()) if (isMoving(connection.jid)) connection.hold(HOLD_MOVE)
   }
 
-  /** Reads them again, for the cores that have their accounts now. */
-  releaseMoved(coreOf: (account: Jid) => MemberId): void {
-    for (const connection of this.#clients()) connection.moveTo(coreOf(connection.jid))
+  /**
+   * Reads them again, for the cores that have their accounts now. `died`: cores that died meanwhile, and whose sessions are announced in the
+   * next change only. Those that they had not handed over wait for that as they are.
+   */
+  releaseMoved(coreOf: (account: Jid) => MemberId, died: ReadonlySet<MemberId>): void {
+    for (const connection of this.#clients()) {
+      const core = coreOf(connection.jid)
+      const { remote } = connection
+      if (died.has(connection.core) && remote !== undefined && remote.record !== '' && remote.teller !== core) continue
+      connection.moveTo(core)
+    }
   }
 
   /**

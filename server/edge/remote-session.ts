@@ -4,6 +4,7 @@
  * the edge can know at that moment. Nothing of it exists where edge and core are one member.
  */
 import { flatCopy } from '@rollcall/ports'
+import type { MemberId } from '@rollcall/ports'
 import type { SessionState, StreamMirror } from '../protocol/member-messages.ts'
 import { Stamps } from '../protocol/stamps.ts'
 import type { Digest } from '../protocol/stamps.ts'
@@ -23,6 +24,8 @@ interface Recent {
 export class RemoteSession {
   /** '' until the core has told. */
   record = ''
+  /** The core that told last. */
+  teller: MemberId = ''
   /** Stanzas of the client since its stream management began. */
   received = 0
   #stamps: Stamps | undefined
@@ -38,8 +41,9 @@ export class RemoteSession {
   }
 
   /** The core tells. `isFresh`: nothing of the client went to this core yet. */
-  update({ isMoved, record, stream }: SessionState, isFresh: boolean): void {
+  update(from: MemberId, { isMoved, record, stream }: SessionState, isFresh: boolean): void {
     this.record = record
+    this.teller = from
     if (stream === undefined) return
     const { acked, handled, resumeMs, token, unacked } = stream
     if (this.#stream?.token !== token) this.#stamps = undefined

@@ -1,4 +1,4 @@
-/** A member that comes and dies while accounts are on their way to it: their sessions live on (ADR 0019). */
+/** Members that die while accounts are on their way between them: sessions live on (ADR 0019). */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { parseJid } from '@rollcall/jid'
@@ -50,6 +50,9 @@ function nth(kind: ServerMessage['kind'], n: number): (message: ServerMessage) =
   let seen = 0
   return (message) => message.kind === kind && ++seen === n
 }
+
+/** Before the giver sends that one of three accounts, or, when it has sent them all, says that it is ready. */
+const givesUpAt = (sent: number) => (sent > 3 ? nth('map-ready', 1) : nth('take-over', sent))
 
 const moments: readonly (readonly [string, () => (message: ServerMessage) => boolean])[] = [
   ['when it hears of the change', () => nth('map-change', 1)],
@@ -116,13 +119,44 @@ for (const sent of [1, 2, 3, 4]) {
       away.push({ name, token })
     }
     juliet.text = ''
-    await town.add({ of: 'worker-1', diesOf: sent > 3 ? nth('map-ready', 1) : nth('take-over', sent) })
+    await town.add({ of: 'worker-1', diesOf: givesUpAt(sent) })
     for (const { name, token } of away) {
       const again = await town.resume('worker-2', name, token, 2)
       await again.read(/<resumed [^>]*h='3'/)
       await again.read(new RegExp(`<body>before ${name}<`))
       again.send(say(julietName, `from ${name}`))
       await juliet.read(new RegExp(`<body>from ${name}<`))
+    }
+    assert.doesNotMatch(juliet.text, /unavailable/)
+  })
+}
+
+for (const isManaged of [true, false]) for (const sent of [1, 2, 3, 4]) {
+  const kind = isManaged ? 'with' : 'without'
+  test(`the same: who is connected elsewhere, ${kind} stream management, stays with ${sent - 1} of three on their way`, async () => {
+    const town = await Town.start({ modules, members: 2, options: { 'web-push': { enabled: false } } })
+    towns.push(town)
+    const julietName = town.nameOn('worker-2', 'juliet')
+    const { client: juliet } = await come(town, julietName, 'worker-2', true)
+    const staying: { readonly name: string; readonly client: RawClient }[] = []
+    for (const name of travellers(['romeo', 'benvolio', 'mercutio'])) {
+      const { client } = await come(town, name, 'worker-2', isManaged)
+      await befriend(client, name, juliet, julietName)
+      staying.push({ name, client })
+    }
+    juliet.text = ''
+    await town.add({ of: 'worker-1', diesOf: givesUpAt(sent) })
+    for (const { name, client } of staying) {
+      client.send(say(julietName, `from ${name}`))
+      await juliet.read(new RegExp(`<body>from ${name}<`))
+      juliet.send(say(name, `to ${name}`))
+      await client.read(new RegExp(`<body>to ${name}<`))
+      client.send('<presence><show>away</show></presence>')
+      await juliet.read(new RegExp(`<presence from='${name}@[^>]*><show>away<`))
+      if (!isManaged) continue
+      client.send(`<r ${NS}/>`)
+      // Presence, two of the subscription, a message, presence.
+      await client.read(/<a [^>]*h='5'/)
     }
     assert.doesNotMatch(juliet.text, /unavailable/)
   })

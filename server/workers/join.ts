@@ -51,7 +51,7 @@ export function joinMembers({ bus, clock, coordinator, core, edge, log, metrics,
     edge: {
       holdMoving: (isMoving) => edge().members.holdMoving(isMoving),
       orphans: (member, unconfirmed) => edge().members.orphans(member, unconfirmed),
-      releaseMoved: (coreOf) => edge().members.releaseMoved(coreOf),
+      releaseMoved: (coreOf, died) => edge().members.releaseMoved(coreOf, died),
     },
     changed: (others) => {
       for (const member of others) if (!known.includes(member)) core().greet(member)

@@ -45,8 +45,8 @@ export interface MovingEdge {
   holdMoving(isMoving: (account: Jid) => boolean): void
   /** Sessions held here whose core was that member; `unconfirmed`: stanzas per connection that it did not confirm. */
   orphans(core: MemberId, unconfirmed: ReadonlyMap<object, number>): readonly RestoreSession[]
-  /** Reads everybody again; `coreOf` knows the owners. */
-  releaseMoved(coreOf: (account: Jid) => MemberId): void
+  /** Reads everybody again; `coreOf` knows the owners. `died`: members that died in this change, so that the next one is about them. */
+  releaseMoved(coreOf: (account: Jid) => MemberId, died: ReadonlySet<MemberId>): void
 }
 
 export interface MembershipPorts {
@@ -225,9 +225,9 @@ export class Membership {
     const { changed, clock, edge, links, log, table } = this.#ports
     const { epoch } = change.message
     await links.release(() => table.settle(epoch))
-    edge.releaseMoved((account) => table.memberOf(account))
-    for (const old of this.#marks.keys()) if (old <= epoch) this.#marks.delete(old)
     for (const member of change.message.gone) this.#gone.delete(member)
+    edge.releaseMoved((account) => table.memberOf(account), this.#gone)
+    for (const old of this.#marks.keys()) if (old <= epoch) this.#marks.delete(old)
     const ms = clock.monotonic() - change.startedMs
     this.#seconds.observe(ms / 1000)
     log.info('shards-moved', { epoch, ms: Math.round(ms) })
