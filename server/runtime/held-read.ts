@@ -55,6 +55,12 @@ let addressOf: ((bytes: Int32Array) => bigint) | undefined
 let poll: Poll | undefined
 let isLookedFor = false
 
+/** Whether the system can be asked: elsewhere somebody who waits and is gone is found out when their turn comes. */
+export function knowsHungUp(): boolean {
+  if (!isLookedFor) findPoll()
+  return poll !== undefined
+}
+
 /** The places in `sockets` of those whose peer has ended its direction, or is gone; none where the system cannot be asked. */
 export function hungUp(sockets: readonly Socket[]): readonly number[] {
   if (!isLookedFor) findPoll()
