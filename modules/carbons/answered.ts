@@ -10,24 +10,26 @@ import type { Jid } from '@rollcall/jid'
 const MESSAGES_MAX = 64
 
 export class CopiedMessages {
-  readonly #keys = new Set<string>()
+  // Most accounts never have copies: a set is made for those that do.
+  #keys: Set<string> | undefined = undefined
 
   /** Notes a message that was exchanged with `peer`; without id no answer can be told apart. */
   note(peer: Jid | undefined, id: string): void {
     if (id === '') return
+    const keys = (this.#keys ??= new Set())
     const key = keyOf(peer, id)
-    this.#keys.delete(key)
-    this.#keys.add(key)
-    if (this.#keys.size <= MESSAGES_MAX) return
-    for (const oldest of this.#keys) {
-      this.#keys.delete(oldest)
+    keys.delete(key)
+    keys.add(key)
+    if (keys.size <= MESSAGES_MAX) return
+    for (const oldest of keys) {
+      keys.delete(oldest)
       return
     }
   }
 
   /** Whether an error of (or to) `peer` with that id answers one of them. */
   has(peer: Jid | undefined, id: string): boolean {
-    return id !== '' && this.#keys.has(keyOf(peer, id))
+    return id !== '' && this.#keys?.has(keyOf(peer, id)) === true
   }
 }
 

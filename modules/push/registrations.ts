@@ -36,8 +36,11 @@ export class Registration {
   }
 }
 
+/** Most accounts have none, and share this. */
+const none: ReadonlyMap<string, Registration> = new Map()
+
 export class Registrations {
-  readonly #byKey = new Map<string, Registration>()
+  #byKey: ReadonlyMap<string, Registration> = none
 
   constructor(rows: Iterable<RegistrationRow> = []) {
     for (const row of rows) this.put(new Registration(row))
@@ -60,12 +63,16 @@ export class Registrations {
   }
 
   put(registration: Registration): void {
-    this.#byKey.set(registration.key, registration)
+    this.#byKey = new Map(this.#byKey).set(registration.key, registration)
   }
 
   /** False when it is not there, or was enabled anew. Judged by content: the account may have been loaded again meanwhile. */
   remove(registration: Registration): boolean {
-    return this.#byKey.get(registration.key)?.row.at === registration.row.at && this.#byKey.delete(registration.key)
+    if (this.#byKey.get(registration.key)?.row.at !== registration.row.at) return false
+    const byKey = new Map(this.#byKey)
+    byKey.delete(registration.key)
+    this.#byKey = byKey.size === 0 ? none : byKey
+    return true
   }
 
   /** The nodes of a service, or the one that is named. */

@@ -25,6 +25,7 @@ export function versionAt(nowMs: number): number {
 const GUESSED_STEPS_MAX = 8
 
 const noItems: readonly RosterItem[] = []
+const noWatchers: readonly Jid[] = []
 
 export class AccountRoster {
   #items = noItems
@@ -65,6 +66,7 @@ export class AccountRoster {
 
   /** They themselves; the list never changes. */
   get watchers(): readonly Jid[] {
+    if (this.#watcherCount === 0) return noWatchers
     return (this.#watchers ??= this.#items.filter((item) => item.isFrom).map((item) => item.jid))
   }
 
@@ -101,7 +103,7 @@ export class AccountRoster {
 
   /** Fills an empty roster at once; cheaper than one by one. */
   populate(items: readonly RosterItem[], removedVersion: number): void {
-    this.#items = items.toSorted((a, b) => a.hash - b.hash)
+    this.#items = items.length === 0 ? noItems : items.toSorted((a, b) => a.hash - b.hash)
     this.#version = this.#removedVersion = removedVersion
     for (const item of items) {
       this.#count(item, 1)
