@@ -96,8 +96,10 @@ const processesOf = (variant: string) => (variant === 'twice' ? 2 : workersOf(va
 async function startServer(variant: string, port: number, data: string): Promise<Running> {
   const count = workersOf(variant)
   const config = join(data, 'workers.yaml')
+  // Several workers do not rehearse, and one is compared with them.
+  const own = `rehearsal: false\nworkers: ${count}\nplaceClients: ${!variant.endsWith('-kept')}\n`
   writeFileSync(config, `${readFileSync(fileURLToPath(new URL('../side-by-side/rollcall.yaml', import.meta.url)), 'utf8')
-    .replace('45222', String(port)).replace('45223', String(port + TLS_OFFSET))}workers: ${count}\nplaceClients: ${!variant.endsWith('-kept')}\n`)
+    .replace('45222', String(port)).replace('45223', String(port + TLS_OFFSET))}${own}`)
   const launcher = fileURLToPath(new URL('../../tools/rollcall.mjs', import.meta.url))
   const child = spawn(process.execPath, [
     '--max-semi-space-size=4', '--heap-growing-percent=25', launcher, 'start', '--config', config, '--data', data,

@@ -47,7 +47,7 @@ export async function perform({ crypto, guests, onLogin, pace }: Play, port: num
 }
 
 /** One at a time, for each is missed by all others; at once when the process is to end. */
-async function clear(visitors: Visitor[], pace: Pace): Promise<void> {
+async function clear(visitors: readonly (Visitor | undefined)[], pace: Pace): Promise<void> {
   for (const visitor of visitors) {
     visitor?.vanish()
     if (!pace.isStopped) await pace.rest()
