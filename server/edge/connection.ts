@@ -74,6 +74,7 @@ export abstract class Connection implements HubMember {
   /** The host that this stream is for, once its header was accepted. */
   host: Jid | undefined
   lang = ''
+  /** Until a resource is bound. */
   streamId = ''
   /** Whom the peer says it is, as it goes into our header. */
   peer: string | undefined
@@ -99,7 +100,7 @@ export abstract class Connection implements HubMember {
     this.hub = hub
     this.service = service
     this.address = address
-    this.acceptedMs = hub.ports.clock.monotonic()
+    this.acceptedMs = hub.wholeMs()
     this.deadlineMs = this.acceptedMs + hub.config.timeouts.negotiationMs
     this.lastInputMs = this.acceptedMs
     this.budgetBytes = hub.config.limits.inputBurstBytesMax
@@ -163,7 +164,7 @@ export abstract class Connection implements HubMember {
   private spendBudget(bytes: number): void {
     this.budgetBytes -= bytes
     if (this.budgetBytes >= 0 || (this.holds & HOLD_RATE) !== 0) return
-    this.refill(this.hub.ports.clock.monotonic())
+    this.refill(this.hub.wholeMs())
     if (this.budgetBytes >= 0) return
     this.hold(HOLD_RATE)
     this.hub.throttle(this)
@@ -276,6 +277,7 @@ export abstract class Connection implements HubMember {
     this.core = core
     this.stage = 'bound'
     this.negotiation = undefined
+    this.streamId = ''
     this.hub.relax(this)
     this.setLimits(limits)
     if (first !== '') this.sendStanza(first)
@@ -372,7 +374,7 @@ export abstract class Connection implements HubMember {
   private startClosing(): void {
     this.stage = 'closing'
     this.negotiation = undefined
-    this.deadlineMs = this.hub.ports.clock.monotonic() + this.hub.config.timeouts.closeMs
+    this.deadlineMs = this.hub.wholeMs() + this.hub.config.timeouts.closeMs
     this.hub.attend(this)
     // Whatever held the input, the peer's close tag is wanted now.
     this.holds = 0
