@@ -5,7 +5,7 @@
  * the storage and one promise for an account, however many modules there are.
  */
 import type { Jid } from '@rollcall/jid'
-import type { StorageBackend } from '@rollcall/ports'
+import type { StorageBackend, WholeStore } from '@rollcall/ports'
 import type { AccountSlot } from '@rollcall/module-api'
 import type { RegisteredSlot } from './entities.ts'
 
@@ -32,13 +32,21 @@ export class AccountSlots {
 
   /** The states of slots, in their order. What a slot reads by itself is asked for in the same turn. */
   async load(account: Jid, slots: readonly Slot[] = this.#all): Promise<unknown[]> {
-    const own = slots.map((slot) => (slot.reads === undefined ? slot.load(account, undefined) : undefined))
-    const rows = this.#storage.ownerGet(account.toString(), slots.flatMap(({ reads }) => reads ?? []))
+    const states: unknown[] = []
+    const stores: WholeStore[] = []
+    for (const slot of slots) {
+      if (slot.reads !== undefined) stores.push(slot.reads)
+      states.push(slot.reads === undefined ? slot.load(account, undefined) : undefined)
+    }
+    const reading = this.#storage.ownerGet(account.toString(), stores)
     // Together: none of them may reject while nobody listens.
-    const [read, states] = own.some(isPromise) ? await Promise.all([rows, Promise.all(own)]) : [await rows, own]
+    const [read, made] = states.some(isPromise) ? await Promise.all([reading, Promise.all(states)]) : [await reading, states]
     let row = 0
-    for (const [at, slot] of slots.entries()) if (slot.reads !== undefined) states[at] = slot.load(account, read[row++])
-    return states.some(isPromise) ? Promise.all(states) : states
+    for (let at = 0; at < slots.length; at++) {
+      const slot = slots[at] as Slot
+      if (slot.reads !== undefined) made[at] = slot.load(account, read[row++])
+    }
+    return made.some(isPromise) ? Promise.all(made) : made
   }
 }
 
