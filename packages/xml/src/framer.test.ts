@@ -211,6 +211,33 @@ test('pause inside element() keeps the rest until resume, however it arrives', (
   assert.equal(names.at(-1), 'b')
 })
 
+test('whoever is paused after every element has what follows copied a few times, not once for each', (t) => {
+  const framer = opened()
+  const ids: string[] = []
+  const sink = sinkOf({
+    element: (frame) => {
+      ids.push(frame.attribute('id') ?? '')
+      framer.pause()
+    },
+  })
+  const wireOf = (from: number, to: number) => encodeUtf8(Array.from({ length: to - from }, (_, at) => `<presence id='${from + at}'/>`).join(''))
+  const [first, second] = [wireOf(0, 1_500), wireOf(1_500, 2_000)]
+  let copiedBytes = 0
+  const { set } = Uint8Array.prototype
+  t.mock.method(Uint8Array.prototype, 'set', function count(this: Uint8Array, from: Uint8Array, at?: number) {
+    copiedBytes += from.length
+    set.call(this, from, at)
+  })
+  framer.push(first, sink)
+  for (let at = 0; at < 700; at++) framer.resume(sink)
+  framer.push(second.subarray(0, 5_003), sink)
+  framer.push(second.subarray(5_003), sink)
+  for (let at = 0; at < 1_400; at++) framer.resume(sink)
+  assert.deepEqual(ids, Array.from({ length: 2_000 }, (_, at) => String(at)))
+  assert.equal(framer.bufferedBytes, 0)
+  assert.ok(copiedBytes < 5 * (first.length + second.length), `${copiedBytes} bytes copied`)
+})
+
 test('pause in the middle of an element, and resume inside element()', () => {
   const framer = opened()
   const recorder = new Recorder()

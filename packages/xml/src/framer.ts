@@ -39,6 +39,8 @@ type Phase = 'start' | 'restart' | 'declaration' | 'prolog' | 'stream' | 'closed
 
 /** Room left after an incomplete unit, and the least that is appended to it at a time: some more than a usual stanza. */
 const APPEND_BYTES = 512
+/** What is kept may hold on to so many times its size before it is copied. */
+const WASTE_MAX = 4
 /** Incomplete units up to this size are scanned again from their start, which is cheaper than keeping a scanner for them. */
 const RESCAN_BYTES_MAX = 512
 /** White space allowed inside a close tag. */
@@ -170,8 +172,11 @@ export class StreamFramer {
   }
 
   private run(work: Work, sink: FrameSink): void {
+    let isOwn = false
     if (this.isStale) {
-      work.chunk = joined(this.tail!.subarray(0, this.tailLength), work.chunk)
+      const kept = this.tail!.subarray(0, this.tailLength)
+      isOwn = work.chunk.length === 0
+      work.chunk = isOwn ? kept : joined(kept, work.chunk)
       this.dropTail()
     }
     if (this.tail !== undefined) this.completeTail(work, sink)
@@ -179,8 +184,16 @@ export class StreamFramer {
       if (!this.unit(work, sink, work.chunk, work.at, work.chunk.length)) break
     }
     if (work.at >= work.chunk.length) return
-    this.append(work.chunk.subarray(work.at))
+    const rest = work.chunk.subarray(work.at)
+    if (isOwn && this.isPaused && rest.length * WASTE_MAX >= rest.buffer.byteLength) this.keep(rest)
+    else this.append(rest)
     this.isStale = this.isPaused
+  }
+
+  /** Without a copy: whoever is paused after every element would have all that follows copied each time. */
+  private keep(own: Uint8Array): void {
+    this.tail = own
+    this.tailLength = own.length
   }
 
   /** Appends pieces of the chunk to the incomplete unit until it is complete or the chunk is used up. */
