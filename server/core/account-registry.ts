@@ -74,7 +74,7 @@ export class AccountRegistry {
     const key = bareJid.toString()
     const account = this.#warm.get(key)
     if (account !== undefined) {
-      account.lastUsedAt = this.#ports.clock.monotonic()
+      account.lastUsedAt = Math.floor(this.#ports.clock.monotonic())
       waiter(account)
       return
     }
@@ -97,7 +97,7 @@ export class AccountRegistry {
 
   /** Installs an account that was handed over instead of loaded. */
   install(account: LocalAccount): void {
-    account.lastUsedAt = this.#ports.clock.monotonic()
+    account.lastUsedAt = Math.floor(this.#ports.clock.monotonic())
     this.evict(account.jid)
     account.isWarm = true
     this.#warm.set(account.jid.toString(), account)

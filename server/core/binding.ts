@@ -88,7 +88,7 @@ export class Binding {
     this.sessions.remove(session)
     const { account } = session
     if (account.sessions.get(session.jid.resourcepart) === session) account.removeSession(session.jid.resourcepart)
-    account.lastUsedAt = this.#ports.clock.monotonic()
+    account.lastUsedAt = Math.floor(this.#ports.clock.monotonic())
     const unacked = session.takeUnacked()
     this.#unbound.run({ session, reason })
     if (unacked.length > 0) this.#ports.orphaned(session, unacked)

@@ -40,7 +40,7 @@ export class LocalAccount implements Account {
   readonly isTemporary: boolean
   isWarm = true
   changeCount = 0
-  /** Monotonic ms of the last use without a session; drives unloading. */
+  /** Monotonic time of the last use without a session, in whole ms, which need no box; drives unloading. */
   lastUsedAt = 0
 
   constructor(jid: Jid, states: unknown[], isTemporary = false) {
