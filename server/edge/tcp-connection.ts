@@ -44,8 +44,6 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   #pipe: TlsPipe | undefined
   /** Does the TLS after OpenSSL. */
   #records: RecordLayer | undefined
-  readonly #framer: StreamFramer
-  readonly #startTls: StartTls | undefined
   #isEnding = false
   /** Bytes that went past the socket's own queue and that the kernel does not have yet, some of them. */
   #underWayBytes = 0
@@ -55,6 +53,8 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   #isUpgrading = false
   /** The socket is not read. */
   #isPaused = false
+  readonly #framer: StreamFramer
+  readonly #startTls: StartTls | undefined
 
   /** `startTls` is given where STARTTLS may be offered. */
   constructor(hub: Hub, service: StreamService, address: string, socket: Socket, startTls: StartTls | undefined) {
