@@ -15,7 +15,7 @@ import { takeHandle } from '../runtime/index.ts'
 import { readAsStream, readDirectly } from '../runtime/direct-read.ts'
 import { writeDirectly } from '../runtime/direct-write.ts'
 import type { DirectWriter } from '../runtime/direct-write.ts'
-import type { BatchWriter } from '../runtime/write-batch.ts'
+import type { BatchHandle, BatchWriter } from '../runtime/write-batch.ts'
 import { Connection } from './connection.ts'
 import type { StreamService } from './connection.ts'
 import type { Departed, Movable } from './guest.ts'
@@ -49,6 +49,8 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   #underWayBytes = 0
   /** Something was given to the socket's own queue and may still be there: only then is the socket asked. */
   #mayQueue = true
+  handle: BatchHandle | undefined = undefined
+  fd = -1
   /** TLS runs its handshake on the socket. */
   #isUpgrading = false
   /** The socket is not read. */
@@ -339,7 +341,6 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     const { out } = this
     if (out === '' || this.#isUpgrading) return
     if (this.#pipe !== undefined && this.#tls !== undefined) this.#leaveOpenSsl(this.#pipe, this.#tls)
-    const socket = this.#socket
     this.out = ''
     const waiting = this.#waitingBytes()
     if (this.stage === 'bound' && waiting + out.length > this.service.outputBytesMax()) {
@@ -349,7 +350,11 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     this.hub.metrics.bytesOut.add(out.length)
     const wire = this.#records === undefined ? out : this.#records.seal(out)
     const mayWait = waiting === 0 && this.#tls === undefined && !this.#isEnding
-    if (!mayWait || !this.hub.writes.add(socket, wire, this)) this.#writeNow(wire, waiting)
+    if (!mayWait || !this.hub.writes.add(wire, this)) this.#writeNow(wire, waiting)
+  }
+
+  get target(): Socket {
+    return this.#socket
   }
 
   writeRest(rest: string | Uint8Array): void {

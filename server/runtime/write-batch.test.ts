@@ -6,14 +6,20 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { takeHandle } from './passed-socket.ts'
 import { descriptorOf, WriteBatch } from './write-batch.ts'
-import type { BatchWriter } from './write-batch.ts'
+import type { BatchHandle, BatchWriter } from './write-batch.ts'
 import { RING_BYTES_MAX, RING_WRITES_MAX, writeRing } from './write-ring.ts'
 import type { WriteRing } from './write-ring.ts'
 
 const PAIRS = 5
 
 class Rest implements BatchWriter {
+  readonly target: Socket
+  handle: BatchHandle | undefined = undefined
+  fd = -1
   rests: (string | Uint8Array)[] = []
+  constructor(target: Socket) {
+    this.target = target
+  }
   writeRest(rest: string | Uint8Array): void {
     this.rests.push(rest)
   }
@@ -24,7 +30,7 @@ if (found === undefined) {
   it('without io_uring nothing is gathered', () => {
     const batch = new WriteBatch(writeRing())
     batch.open()
-    assert.equal(batch.add(new Socket(), 'a', new Rest()), false)
+    assert.equal(batch.add('a', new Rest(new Socket())), false)
     batch.close()
   })
 } else describe('the writes of one turn', () => {
@@ -63,39 +69,39 @@ if (found === undefined) {
 
   it('arrive byte for byte, strings and bytes', async () => {
     const batch = new WriteBatch(ring)
-    const writer = new Rest()
+    const writers = near.map((socket) => new Rest(socket))
     const every = String.fromCharCode(...Array.from({ length: 256 }, (_, i) => i))
     const wireOf = (i: number) => i % 2 === 0 ? `${i}${every}` : Buffer.from(`${i}${every}`, 'latin1')
     for (let round = 0; round < 3; round++) {
       batch.open()
-      near.forEach((socket, i) => assert.equal(batch.add(socket, wireOf(i), writer), true))
+      writers.forEach((writer, i) => assert.equal(batch.add(wireOf(i), writer), true))
       batch.close()
     }
     for (const [i, socket] of far.entries()) assert.equal(await read(socket, 771), `${i}${every}`.repeat(3))
-    assert.deepEqual(writer.rests, [])
+    assert.deepEqual(writers.flatMap(({ rests }) => rests), [])
   })
 
   it('are only gathered between open and close, and not where they are long or there is no ring', () => {
     const [socket] = near as [Socket]
-    const writer = new Rest()
+    const writer = new Rest(socket)
     const batch = new WriteBatch(ring)
-    assert.equal(batch.add(socket, 'a', writer), false)
+    assert.equal(batch.add('a', writer), false)
     batch.open()
-    assert.equal(batch.add(socket, 'a'.repeat(20_000), writer), false)
+    assert.equal(batch.add('a'.repeat(20_000), writer), false)
     batch.close()
-    assert.equal(batch.add(socket, 'a', writer), false)
+    assert.equal(batch.add('a', writer), false)
     const bare = new WriteBatch(undefined)
     bare.open()
-    assert.equal(bare.add(socket, 'a', writer), false)
+    assert.equal(bare.add('a', writer), false)
     bare.close()
     assert.deepEqual(writer.rests, [])
   })
 
   it('one alone goes back to its writer', () => {
-    const writer = new Rest()
+    const writer = new Rest(near[0] as Socket)
     const batch = new WriteBatch(ring)
     batch.open()
-    batch.add(near[0] as Socket, 'alone', writer)
+    batch.add('alone', writer)
     assert.deepEqual(writer.rests, [])
     batch.submit()
     assert.deepEqual(writer.rests, ['alone'])
@@ -105,15 +111,15 @@ if (found === undefined) {
 
   it('what a full socket does not take goes back, and nothing of it is lost or twice', async () => {
     const batch = new WriteBatch(ring)
-    const writers = near.map(() => new Rest())
+    const writers = near.map((socket) => new Rest(socket))
     const block = 'x'.repeat(15_999)
     const wires: string[] = []
     while ((writers[1] as Rest).rests.length === 0 && wires.length < 10_000) {
       const wire = `${String(wires.length).padStart(6, '0')}${block}`
       wires.push(wire)
       batch.open()
-      for (const i of [0, 1]) if ((writers[i] as Rest).rests.length === 0) batch.add(near[i] as Socket, wire, writers[i] as Rest)
-      batch.add(near[2] as Socket, '.', writers[2] as Rest)
+      for (const i of [0, 1]) if ((writers[i] as Rest).rests.length === 0) batch.add(wire, writers[i] as Rest)
+      batch.add('.', writers[2] as Rest)
       batch.close()
     }
     const [rest] = (writers[1] as Rest).rests
@@ -128,9 +134,9 @@ if (found === undefined) {
 
   it('one to a socket that is gone goes back, and the others arrive', async () => {
     const batch = new WriteBatch(ring)
-    const writers = near.map(() => new Rest())
+    const writers = near.map((socket) => new Rest(socket))
     batch.open()
-    near.forEach((socket, i) => batch.add(socket, `to ${i}`, writers[i] as Rest))
+    writers.forEach((writer, i) => batch.add(`to ${i}`, writer))
     near[1]?.destroy()
     batch.close()
     assert.deepEqual(writers.map(({ rests }) => rests), [[], ['to 1'], [], [], []])
@@ -139,47 +145,62 @@ if (found === undefined) {
 
   it('a descriptor is remembered, and forgotten with its handle: who has the number next gets nothing of it', async () => {
     const batch = new WriteBatch(ring)
-    const [gone, given] = near as [Socket, Socket]
-    const numbers = [descriptorOf(gone), descriptorOf(given)]
-    assert.deepEqual([descriptorOf(gone), descriptorOf(given)], numbers)
-    const passed = takeHandle(given)
-    assert.equal(descriptorOf(given), -1)
-    passed?.handle.close()
-    const closed = once(gone, 'close')
-    gone.destroy()
-    assert.equal(descriptorOf(gone), -1)
+    const round = (writers: readonly Rest[], wire: string) => {
+      batch.open()
+      for (const writer of writers) batch.add(wire, writer)
+      batch.close()
+    }
+    const [gone, given] = near.map((socket) => new Rest(socket)) as [Rest, Rest]
+    round([gone, given], 'first')
+    const numbers = [gone.fd, given.fd]
+    assert.deepEqual([gone, given].map(({ target }) => descriptorOf(target)), numbers)
+    takeHandle(given.target)?.handle.close()
+    const closed = once(gone.target, 'close')
+    gone.target.destroy()
     await closed
-    const strangers: Socket[] = []
+    const strangers: Rest[] = []
     for (let i = 0; i < 2; i++) {
       const accepted = once(server, 'connection')
       far.push(createConnection((server.address() as AddressInfo).port, '127.0.0.1').pause())
-      strangers.push((await accepted)[0] as Socket)
+      near.push((await accepted)[0] as Socket)
+      strangers.push(new Rest(near.at(-1) as Socket))
     }
-    near.push(...strangers)
     // The kernel gives the lowest free number, so the test is about what it says.
     const owners = [...near, ...far].map(descriptorOf)
     for (const number of numbers) assert.ok(owners.includes(number))
-    const writer = new Rest()
-    batch.open()
-    for (const socket of [gone, given, ...strangers]) batch.add(socket, 'for one', writer)
-    batch.close()
-    assert.deepEqual(writer.rests, ['for one', 'for one'])
-    assert.equal(await read(far.at(-2) as Socket, 7), 'for one')
-    assert.equal(await read(far.at(-1) as Socket, 7), 'for one')
+    const all = [gone, given, ...strangers]
+    round(all, 'second')
+    assert.deepEqual(all.map(({ rests }) => rests), [['second'], ['second'], [], []])
+    assert.deepEqual([gone.fd, given.fd], [-1, -1])
+    for (const place of [-2, -1]) assert.equal(await read(far.at(place) as Socket, 6), 'second')
+  })
+
+  it('a writer that goes on with another socket writes to that', async () => {
+    const batch = new WriteBatch(ring)
+    const [moved, other] = near.slice(0, 2).map((socket) => new Rest(socket)) as [Rest, Rest]
+    for (const wire of ['to one', 'to another']) {
+      batch.open()
+      batch.add(wire, moved)
+      batch.add('.', other)
+      batch.close()
+      ;(moved as { target: Socket }).target = near[2] as Socket
+    }
+    assert.equal(await read(far[0] as Socket, 6), 'to one')
+    assert.equal(await read(far[2] as Socket, 10), 'to another')
   })
 
   it('more than fit go in several calls, in order', async () => {
     const batch = new WriteBatch(ring)
-    const writer = new Rest()
+    const writers = near.map((socket) => new Rest(socket))
     const wires: string[] = []
     batch.open()
     for (let i = 0; i < 3 * RING_WRITES_MAX + 7; i++) {
       const wire = `${i},${'y'.repeat(i % 5 === 0 ? 9_000 : 10)};`
-      batch.add(near[i % PAIRS] as Socket, wire, writer)
+      batch.add(wire, writers[i % PAIRS] as Rest)
       if (i % PAIRS === 3) wires.push(wire)
     }
     batch.close()
-    assert.deepEqual(writer.rests, [])
+    assert.deepEqual(writers.flatMap(({ rests }) => rests), [])
     assert.equal(await read(far[3] as Socket, wires.join('').length), wires.join(''))
   })
 

@@ -14,22 +14,25 @@ const WIRE_BYTES_MAX = 16_384
 
 /** Whose write it is. */
 export interface BatchWriter {
+  /** Where it writes to now: a socket without TLS. */
+  readonly target: Socket
+  /** For the batch alone, at first undefined: the handle under `target` when it was last written to. */
+  handle: BatchHandle | undefined
+  /** The same: what that handle said. */
+  fd: number
   /** The kernel did not take this part of what was to be written, the last one, which may be all of it. */
   writeRest(rest: string | Uint8Array): void
 }
 
 interface Write {
-  readonly socket: Socket
   readonly wire: string | Uint8Array
   readonly writer: BatchWriter
 }
-interface Handle {
-  /** Negative when it is closed. Each time it is asked for costs a call out of JavaScript. */
+export interface BatchHandle {
+  /** Negative when it is closed. */
   readonly fd: number
-  [DESCRIPTOR]?: number
 }
 const HANDLE = '_handle'
-const DESCRIPTOR = Symbol('descriptor')
 
 export class WriteBatch {
   readonly #ring: WriteRing | undefined
@@ -53,12 +56,12 @@ export class WriteBatch {
   }
 
   /**
-   * Notes a write of a wire string, or of bytes, to a socket without TLS that has nothing else to write. False, and nothing is done,
+   * Notes a write of a wire string, or of bytes, to a writer that has nothing else to write. False, and nothing is done,
    * while nothing is gathered.
    */
-  add(socket: Socket, wire: string | Uint8Array, writer: BatchWriter): boolean {
+  add(wire: string | Uint8Array, writer: BatchWriter): boolean {
     if (!this.#isOpen || wire.length > WIRE_BYTES_MAX) return false
-    if (this.#waiting.push({ socket, wire, writer }) === RING_WRITES_MAX) this.submit()
+    if (this.#waiting.push({ wire, writer }) === RING_WRITES_MAX) this.submit()
     return true
   }
 
@@ -77,9 +80,9 @@ export class WriteBatch {
     const ring = this.#ring as WriteRing
     let at = from
     for (; at < writes.length; at++) {
-      const { socket, wire } = writes[at] as Write
+      const { wire, writer } = writes[at] as Write
       // Of one that is gone by now the number may be another's; the kernel refuses -1.
-      if (!ring.add(descriptorOf(socket), wire)) break
+      if (!ring.add(rememberedDescriptor(writer), wire)) break
     }
     ring.submit()
     for (let i = from; i < at; i++) {
@@ -92,12 +95,25 @@ export class WriteBatch {
   }
 }
 
-/**
- * The file descriptor under a socket; -1 when there is none any more. It is remembered on the handle, which has the same one until
- * it is closed, and a socket lets go of its handle before it closes it or gives it away: so what was remembered is never another's.
- */
+/** The file descriptor under a socket; -1 when there is none any more. */
 export function descriptorOf(socket: Socket): number {
-  const handle = (socket as unknown as Partial<Record<typeof HANDLE, Handle | null>>)[HANDLE]
-  if (handle === undefined || handle === null) return -1
-  return (handle[DESCRIPTOR] ??= handle.fd)
+  return handleOf(socket)?.fd ?? -1
+}
+
+/**
+ * The same without a call out of JavaScript, of which each touches four objects of C++. A handle has one descriptor until it is
+ * closed, and a socket lets go of its handle before it closes it or gives it away: so while it is the same handle, the number
+ * is not another's.
+ */
+function rememberedDescriptor(writer: BatchWriter): number {
+  const handle = handleOf(writer.target)
+  if (handle !== writer.handle) {
+    writer.handle = handle
+    writer.fd = handle?.fd ?? -1
+  }
+  return writer.fd
+}
+
+function handleOf(socket: Socket): BatchHandle | undefined {
+  return (socket as unknown as Partial<Record<typeof HANDLE, BatchHandle | null>>)[HANDLE] ?? undefined
 }
