@@ -27,11 +27,11 @@ function setUp() {
 test('memory is given back once, when much work is over and it has been quiet for a second', () => {
   const { state, pass } = setUp()
   pass(0.9, 5_000)
-  pass(0.05, 500)
+  pass(0.005, 500)
   assert.deepEqual([state.collections, state.trims], [0, 0])
-  pass(0.05, 500)
+  pass(0.005, 500)
   assert.deepEqual([state.collections, state.trims], [1, 1])
-  pass(0.05, 60_000)
+  pass(0.005, 60_000)
   assert.deepEqual([state.collections, state.trims], [1, 1])
 })
 
@@ -50,8 +50,9 @@ test('it happens again after more work, and collects only when the heap has grow
 
 test('neither steady work nor a moment of rest in it is interrupted', () => {
   const { state, pass } = setUp()
+  pass(0.9, 5_000)
   for (let i = 0; i < 20; i++) {
-    pass(0.2, 5_000)
+    pass(0.02, 5_000)
     pass(0, 500)
   }
   assert.equal(state.trims, 0)
