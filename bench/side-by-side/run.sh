@@ -5,7 +5,8 @@
 #
 # KIT is a working folder of the yardstick (bench/README.md says what that is) that its setup.sh has prepared: generator
 # `xload`, `driver.sh`, `peers/`. Results: bench/results/side-by-side.md (or the file $OUT), and the raw lines in KIT/out/.
-# Further parts: idle tls tlsidle floor variants. `idle20` is ours: 10,000 idle connections with rosters of 20, Rollcall only.
+# Further parts: tls floor variants. Ours: `idle` and `tlsidle`, memory of 10,000 idle connections, where each server is left alone for
+# 10 s after its start, so that the base is what it needs and not what starting took; `idle20`, with rosters of 20, Rollcall only.
 set -euo pipefail
 kit=$(cd "$1" && pwd); reps=${2:-3}; shift $(( $# < 2 ? $# : 2 ))
 parts=("$@"); [ ${#parts[@]} -gt 0 ] || parts=(core b200 ef)
@@ -31,14 +32,25 @@ export RUN="$root/node_modules/.bin/node --max-semi-space-size=4 --initial-old-s
 export JSON=$kit/out/side-by-side.jsonl
 rm -f "$JSON"
 cd "$kit"
+
+# idle SERVER LABEL USER [OPTION …]: memory before and with ${STEPS:-10000} idle connections.
+idle() {
+  local server=$1 label=$2 user=$3 column=2; shift 3
+  [[ " $* " = *" direct "* ]] && column=3
+  peers/peer.sh start "$server"
+  sleep 10
+  ./xload idle --label "$label" --target "127.0.0.1:$(awk -v n="$server" -v c=$column '$1 == n { print $c }' peers/peers.conf)" \
+    --domain bench.test --user "$user" --pass pw --pid "$(peers/peer.sh pid "$server")" --steps "${STEPS:-10000}" --settle 3 --watch 1.5 \
+    --max-secs 150 --json "$JSON" "$@" >/dev/null || echo "$server: the generator failed" >&2
+  peers/peer.sh stop "$server"
+}
+
 for rep in $(seq "$reps"); do
   for part in "${parts[@]}"; do
     echo "repetition $rep: $part" >&2
-    if [ "$part" = idle20 ]; then
-      peers/peer.sh start rollcall
-      ./xload idle --label rollcall-roster20 --target "127.0.0.1:$port" --domain bench.test --user e%d --pass pw \
-        --pid "$(peers/peer.sh pid rollcall)" --steps 1000,5000,10000 --settle 3 --watch 1.5 --json "$JSON" >/dev/null
-      peers/peer.sh stop rollcall
+    if [ "$part" = idle20 ]; then STEPS=1000,5000,10000 idle rollcall rollcall-roster20 e%d
+    elif [ "$part" = idle ]; then for peer in prosody ejabberd rollcall; do idle $peer $peer u%d; done
+    elif [ "$part" = tlsidle ]; then for peer in prosody ejabberd rollcall; do idle $peer $peer u%d --tls direct; done
     elif [ "$part" = floor ]; then ./driver.sh floor
     else for peer in prosody ejabberd rollcall; do ./driver.sh "$part:$peer"; done
     fi

@@ -4,7 +4,7 @@
  * How it works: V8 is started with a heap that may grow before it is collected as a whole (`initial-old-space-size`, in
  * `tools/rollcall.mjs`), so that a storm of logins is not interrupted again and again by collections that find little. What is left of
  * it V8 would return after many seconds, and the allocator of C never. So when a time of much work has ended and the member
- * has had nearly nothing to do for a second, the heap is collected as a whole, once, and what is free goes back to the system. A member with
+ * has had nearly nothing to do for two seconds, the heap is collected as a whole, once, and what is free goes back to the system. A member with
  * steady work, little or much, is never interrupted by this: its collections are V8's own, in small steps.
  * Figures and what else was tried: docs/adr/0021-heap-policy.md.
  */
@@ -23,9 +23,9 @@ const BUSY_SHARE = 0.3
 /** Below this share it is quiet: 10,000 idle connections take 0.2 to 0.4 %, a thousand messages a second 7 %, and those would wait. */
 const QUIET_SHARE = 0.01
 /** Looks that must be quiet one after the other. */
-const QUIET_LOOKS = 2
+const QUIET_LOOKS = 4
 /** A heap that has grown less since the last time is not worth the interruption, in bytes. */
-const GROWTH_BYTES_MIN = 6 * MIB
+const GROWTH_BYTES_MIN = 16 * MIB
 /** A collection takes 2 ms for each MiB in use, and everybody waits for it: of a larger heap it is left to V8, in bytes. */
 export const COLLECTED_BYTES_MAX = 96 * MIB
 
