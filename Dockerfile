@@ -35,5 +35,5 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
 # Node is process 1 and gets SIGTERM itself: the server stops gracefully. The flags are those that tools/rollcall.mjs starts
 # the server with; given here, it needs no second process.
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["node", "--max-semi-space-size=4", "--initial-old-space-size=96", "/opt/rollcall/tools/rollcall.mjs"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "--initial-old-space-size=96", "--no-allocation-site-pretenuring", "/opt/rollcall/tools/rollcall.mjs"]
 CMD ["start", "--data", "/var/lib/rollcall"]

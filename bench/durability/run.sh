@@ -54,7 +54,7 @@ wait_port() {
 
 start_rollcall() {
   render "$1" > "$work/rollcall.yaml"; cp -r "$base/accounts" "$work/data"
-  setsid "$node" --max-semi-space-size=4 --initial-old-space-size=96 "$root/tools/rollcall.mjs" start \
+  setsid "$node" --max-semi-space-size=4 --initial-old-space-size=96 --no-allocation-site-pretenuring "$root/tools/rollcall.mjs" start \
     --config "$work/rollcall.yaml" --data "$work/data" > "$work/server.log" 2>&1 < /dev/null &
   server=$!
 }

@@ -16,7 +16,7 @@ port=25922; tls_port=25923
 
 start() { # start TLS-SETTINGS
   sed "s/45222/$port/; s/45223/$tls_port/; s/^tls: .*/tls: { required: false, $1 }/" "$here/../side-by-side/rollcall.yaml" > "$config"
-  (cd "$root" && exec node_modules/.bin/node --max-semi-space-size=4 --initial-old-space-size=96 tools/rollcall.mjs start --config "$config" --data "$data" >/dev/null) &
+  (cd "$root" && exec node_modules/.bin/node --max-semi-space-size=4 --initial-old-space-size=96 --no-allocation-site-pretenuring tools/rollcall.mjs start --config "$config" --data "$data" >/dev/null) &
   server=$!
   for _ in $(seq 300); do ss -ltn | grep -q ":$tls_port " && break; sleep 0.1; done
   ss -ltn | grep -q ":$tls_port "

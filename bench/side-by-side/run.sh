@@ -28,7 +28,7 @@ if [ ! -e "$data/imported" ]; then
 fi
 
 # The pinned Node itself, with the launcher's own flags, so that there is one process to measure.
-export RUN="$root/node_modules/.bin/node --max-semi-space-size=4 --initial-old-space-size=96 $root/tools/rollcall.mjs start ${options[*]}"
+export RUN="$root/node_modules/.bin/node --max-semi-space-size=4 --initial-old-space-size=96 --no-allocation-site-pretenuring $root/tools/rollcall.mjs start ${options[*]}"
 export JSON=$kit/out/side-by-side.jsonl
 rm -f "$JSON"
 cd "$kit"

@@ -16,7 +16,7 @@ import type { RunReport } from '../../load/run/make-report.ts'
 
 const COMMAND = fileURLToPath(new URL('../../tools/rollcall.mjs', import.meta.url))
 /** What `rollcall start` gives itself; given here so that the server is one process. */
-const SERVER_FLAGS = ['--max-semi-space-size=4', '--initial-old-space-size=96']
+const SERVER_FLAGS = ['--max-semi-space-size=4', '--initial-old-space-size=96', '--no-allocation-site-pretenuring']
 const START_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 60_000
 const POLL_MS = 50

@@ -102,7 +102,7 @@ async function startServer(variant: string, port: number, data: string): Promise
     .replace('45222', String(port)).replace('45223', String(port + TLS_OFFSET))}${own}`)
   const launcher = fileURLToPath(new URL('../../tools/rollcall.mjs', import.meta.url))
   const child = spawn(process.execPath, [
-    '--max-semi-space-size=4', '--initial-old-space-size=96', launcher, 'start', '--config', config, '--data', data,
+    '--max-semi-space-size=4', '--initial-old-space-size=96', '--no-allocation-site-pretenuring', launcher, 'start', '--config', config, '--data', data,
   ], { stdio: ['ignore', 'ignore', 'inherit'] })
   const ended = new Promise<void>((done) => child.once('exit', () => done()))
   const kill = () => child.kill('SIGKILL')
