@@ -21,8 +21,8 @@ import { clientKeys, Visitor } from './visitor.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../../tools/rollcall.mjs', import.meta.url))
 const whole = { cpuSecondsMax: 60, wallMsMax: 60_000 }
-/** Logins of a whole rehearsal: five times 48 and those who come back. */
-const LOGINS = 5 * (48 + 24)
+/** Logins of a whole rehearsal: thirteen times 48 and those who come back. */
+const LOGINS = 13 * (48 + 24)
 
 let data: string
 beforeEach(() => void (data = mkdtempSync(join(tmpdir(), 'rehearsal-'))))

@@ -1,5 +1,5 @@
 /**
- * When V8 compiles what, said once at the start of a server.
+ * When V8 compiles what, and what becomes of it, said once at the start of a server.
  *
  * After a restart thousands of clients log in within seconds, and V8's defaults suit a program that has more time: its quick
  * compiler (Maglev) waits for 400 calls of a function, until which the logins are interpreted, and its thorough one
@@ -14,6 +14,10 @@ export const compilerFlags: readonly string[] = [
   // Else a function that meets a new kind of object waits for 500 calls more, and at a start everything is new.
   '--minimum-invocations-after-ic-update=100',
   '--invocation-count-for-turbofan=20000',
+  // Code that was compiled for objects that there are none of just now (nobody logs in, nobody writes) is kept through that many
+  // collections instead of two, and V8 does not collect in the way that keeps none: server/runtime/heap-policy.ts does it instead.
+  '--retain-maps-for-n-gc=1000',
+  '--memory-reducer-gc-count=0',
 ]
 
 /** For this process and its threads. Another V8 that does not know a flag says so on standard error and goes on. */

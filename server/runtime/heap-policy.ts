@@ -4,8 +4,11 @@
  * How it works: V8 is started with a heap that may grow before it is collected as a whole (`initial-old-space-size`, in
  * `tools/rollcall.mjs`), so that a storm of logins is not interrupted again and again by collections that find little. What is left of
  * it V8 would return after many seconds, and the allocator of C never. So when a time of much work has ended and the member
- * has had nearly nothing to do for two seconds, the heap is collected as a whole, once, and what is free goes back to the system. A member with
- * steady work, little or much, is never interrupted by this: its collections are V8's own, in small steps.
+ * has had nearly nothing to do for two seconds, the heap is collected as a whole, once and in small steps, and what is free goes back to
+ * the system. A member with steady work, little or much, is left to V8.
+ *
+ * Why not by `gc()`: it stands still meanwhile, and it throws away what was compiled for objects that there are none of at that
+ * moment, which in a quiet time is nearly everything: the next thousand logins would cost twice as much.
  * Figures and what else was tried: docs/adr/0021-heap-policy.md.
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
@@ -26,14 +29,12 @@ const QUIET_SHARE = 0.01
 const QUIET_LOOKS = 4
 /** A heap that has grown less since the last time is not worth the interruption, in bytes. */
 const GROWTH_BYTES_MIN = 16 * MIB
-/** A collection takes 2 ms for each MiB in use, and everybody waits for it: of a larger heap it is left to V8, in bytes. */
-export const COLLECTED_BYTES_MAX = 96 * MIB
 
 /** What holds memory and can give it back. */
 export interface Memory {
-  /** Bytes in use by V8, garbage included, and bytes that it has from the system. */
-  heap(): { readonly usedBytes: number; readonly totalBytes: number }
-  /** Collects all garbage of V8 at once. */
+  /** Bytes that V8 has from the system for objects, in use or not. */
+  heapBytes(): number
+  /** Begins to collect all garbage of V8; half a second later it is done. */
   collect(): void
   /** Gives the system what the allocator of C holds and nobody uses. */
   trim(): void
@@ -53,49 +54,51 @@ export function giveMemoryBack({ clock, log, metrics, memory = processMemory(), 
   let isAfterWork = true
   let quietLooks = 0
   let keptBytes = 0
-  const giveBack = (): void => {
+  let isCollected = false
+  const timed = (act: () => void): void => {
     const beganMs = clock.monotonic()
-    const { usedBytes, totalBytes } = memory.heap()
-    const isWorthwhile = totalBytes - keptBytes >= GROWTH_BYTES_MIN && usedBytes <= COLLECTED_BYTES_MAX
-    if (isWorthwhile) memory.collect()
-    memory.trim()
-    keptBytes = memory.heap().totalBytes
-    const tookMs = clock.monotonic() - beganMs
-    seconds.add(tookMs / 1000)
-    log.debug('memory-returned', { tookMs, isCollected: isWorthwhile, totalBytes, keptBytes })
+    act()
+    seconds.add((clock.monotonic() - beganMs) / 1000)
   }
   return clock.every(LOOK_MS, () => {
     const share = readShare()
     if (share >= BUSY_SHARE) isAfterWork = true
     quietLooks = share < QUIET_SHARE ? quietLooks + 1 : 0
-    if (!isAfterWork || quietLooks < QUIET_LOOKS) return
+    // The collection is some work itself.
+    const isQuiet = isCollected ? share < BUSY_SHARE : quietLooks >= QUIET_LOOKS
+    if (!isAfterWork || !isQuiet) return
+    if (!isCollected && memory.heapBytes() - keptBytes >= GROWTH_BYTES_MIN) {
+      timed(() => memory.collect())
+      isCollected = true
+      // What it frees is given back at the next look.
+      return
+    }
+    timed(() => memory.trim())
+    keptBytes = memory.heapBytes()
+    log.debug('memory-returned', { isCollected, keptBytes })
     isAfterWork = false
-    giveBack()
+    isCollected = false
   })
 }
 
 /** Of this process, or of this thread of it. */
 function processMemory(): Memory {
   return {
-    heap() {
-      const { used_heap_size: usedBytes, total_heap_size: totalBytes } = getHeapStatistics()
-      return { usedBytes, totalBytes }
-    },
+    heapBytes: () => getHeapStatistics().total_heap_size,
     collect: findCollector(),
     trim: findTrim(),
   }
 }
 
-type Collect = (options: { readonly type: 'major'; readonly execution: 'sync'; readonly flavor: 'last-resort' }) => void
-
-/** The one that shrinks the heap. It is several in a row, and code that has not run since six collections ago would be thrown away. */
+/** As if the heap had reached its limit: V8 then marks in small steps, beside its other threads, and keeps compiled code. */
 function findCollector(): () => void {
   setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as Collect
+  const collect = runInNewContext('gc') as (options: { readonly type: 'minor' }) => void
   return () => {
-    setFlagsFromString('--no-flush-bytecode')
-    collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
-    setFlagsFromString('--flush-bytecode')
+    setFlagsFromString('--stress-incremental-marking')
+    // Whether to begin is asked after each collection of what is young.
+    collect({ type: 'minor' })
+    setFlagsFromString('--no-stress-incremental-marking')
   }
 }
 
