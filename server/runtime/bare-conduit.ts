@@ -140,7 +140,7 @@ class BareConduit implements Conduit {
   resume(): void {
     // After the end there is nothing to read, and the end would be said once more.
     if (this.#handle === undefined || this.#owner === undefined || this.#hasPeerEnded) return
-    if (this.#handle.readStart() !== 0) this.#close(true)
+    if (this.#handle.readStart() !== 0) this.#fail()
   }
 
   static #onRead(this: Handle): void {
@@ -153,13 +153,13 @@ class BareConduit implements Conduit {
     const count = streamBaseState[kReadBytesOrError] as number
     if (count > 0) this.#owner?.onBytes(shared.subarray(0, count))
     else if (count === END_OF_FILE) this.#onEnd()
-    else if (count < 0) this.#close(true)
+    else if (count < 0) this.#fail()
   }
 
   #onEnd(): void {
     this.#hasPeerEnded = true
     this.#owner?.onEnd()
-    if (this.#isShut) this.#close(true)
+    if (this.#isShut) this.#fail()
     else this.end()
   }
 
@@ -182,7 +182,7 @@ class BareConduit implements Conduit {
     const status = typeof wire === 'string' ? handle.writeLatin1String(request, wire) : handle.writeBuffer(request, wire)
     if (status !== 0) {
       spare = undefined
-      this.#close(true)
+      this.#fail()
       return true
     }
     if (streamBaseState[kLastWriteWasAsync] === 0) return true
@@ -197,7 +197,7 @@ class BareConduit implements Conduit {
   #onWritten(status: number, byteCount: number): void {
     if (this.#handle === undefined) return
     if (status < 0) {
-      this.#close(true)
+      this.#fail()
       return
     }
     this.waitingBytes -= byteCount
@@ -230,13 +230,13 @@ class BareConduit implements Conduit {
   #shutDown(handle: Handle): void {
     // Closing says the same.
     if (this.#hasPeerEnded) {
-      this.#close(true)
+      this.#fail()
       return
     }
     const request = new this.#bindings.ShutdownWrap()
     request.oncomplete = (status) => {
       this.#isShut = true
-      if (status < 0 || this.#hasPeerEnded) this.#close(true)
+      if (status < 0 || this.#hasPeerEnded) this.#fail()
     }
     const status = handle.shutdown(request)
     if (status !== 0) request.oncomplete(status)
@@ -245,22 +245,19 @@ class BareConduit implements Conduit {
   // ------------------------------------------------------------------------------------ end
 
   destroy(): void {
-    this.#close(false)
+    this.#owner = undefined
+    this.#letGo()?.close()
   }
 
-  /** `isNews`: the owner does not know, and is told in a later turn. */
-  #close(isNews: boolean): void {
-    const owner = this.#owner
-    const handle = this.#letGo()
-    if (isNews && owner !== undefined) handle?.close(() => owner.onGone())
-    else handle?.close()
+  /** Closes what its owner did not, who is told in a later turn. */
+  #fail(): void {
+    this.#letGo()?.close(() => this.#owner?.onGone())
   }
 
   #letGo(): Handle | undefined {
     const handle = this.#handle
     if (handle === undefined) return undefined
     this.#handle = undefined
-    this.#owner = undefined
     this.#queue = undefined
     // Of one that is gone the number may be another's.
     this.#fd = -1
@@ -271,6 +268,7 @@ class BareConduit implements Conduit {
   toSocket(): Socket {
     const queue = this.#queue ?? []
     const handle = this.#letGo()
+    this.#owner = undefined
     if (handle === undefined) return new Socket().destroy()
     handle.readStop()
     handle.reading = false
@@ -288,6 +286,7 @@ class BareConduit implements Conduit {
     if (endpoint === undefined || handle.readStop() !== 0) return undefined
     handle.reading = false
     this.#letGo()
+    this.#owner = undefined
     return { handle, endpoint }
   }
 }

@@ -13,20 +13,15 @@ import { conduitOn, StreamConduit } from './stream-conduit.ts'
 const MUCH = 'x'.repeat(16_000_000)
 
 class Owner implements ConduitOwner {
-  readonly conduit: Conduit
   text = ''
   /** Everything but bytes. */
   readonly events: string[] = []
   /** Done with what is read. */
-  then: (conduit: Conduit) => void = () => {}
-
-  constructor(conduit: Conduit) {
-    this.conduit = conduit
-  }
+  afterRead: () => void = () => {}
 
   onBytes(chunk: Uint8Array): void {
     this.text += Buffer.from(chunk).toString('latin1')
-    this.then(this.conduit)
+    this.afterRead()
   }
 
   onEnd(): void {
@@ -63,12 +58,16 @@ for (const kind of ['bare', 'stream'] as const) describe(`a conduit, ${kind}`, (
   let server: Server
   const peers: Socket[] = []
   const conduits: Conduit[] = []
+  const sockets: Socket[] = []
 
   before(async () => {
     server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
     if (kind === 'bare') assert.ok(acceptBare(server, (conduit) => void conduits.push(conduit)), 'this Node has the places')
-    server.on('connection', (socket) => void conduits.push(new StreamConduit(socket)))
+    server.on('connection', (socket) => {
+      sockets.push(socket)
+      conduits.push(new StreamConduit(socket))
+    })
   })
   after(() => {
     for (const conduit of conduits) conduit.destroy()
@@ -87,7 +86,7 @@ for (const kind of ['bare', 'stream'] as const) describe(`a conduit, ${kind}`, (
 
   async function start(): Promise<{ readonly peer: Socket; readonly conduit: Conduit; readonly owner: Owner }> {
     const { peer, conduit } = await accept()
-    const owner = new Owner(conduit)
+    const owner = new Owner()
     conduit.start(owner)
     return { peer, conduit, owner }
   }
@@ -114,7 +113,7 @@ for (const kind of ['bare', 'stream'] as const) describe(`a conduit, ${kind}`, (
   it('reads nothing while it is paused, and loses nothing', async () => {
     const { peer, conduit, owner } = await start()
     let reads = 0
-    owner.then = () => {
+    owner.afterRead = () => {
       conduit.pause()
       reads++
     }
@@ -208,7 +207,7 @@ for (const kind of ['bare', 'stream'] as const) describe(`a conduit, ${kind}`, (
 
   it('may be destroyed by what is read, and calls nobody afterwards', async () => {
     const { peer, conduit, owner } = await start()
-    owner.then = () => {
+    owner.afterRead = () => {
       conduit.write(MUCH)
       conduit.destroy()
       conduit.resume()
@@ -236,7 +235,8 @@ for (const kind of ['bare', 'stream'] as const) describe(`a conduit, ${kind}`, (
     const text = 'O'.repeat(300_000)
     peer.end(text)
     await pause(50)
-    const owner = new Owner(held as Conduit)
+    assert.deepEqual(sockets.slice(-1).map(({ bytesRead }) => bytesRead), kind === 'bare' ? [] : [0])
+    const owner = new Owner()
     held?.start(owner)
     assert.equal(owner.text, '')
     await until(() => owner.events.includes('gone'))
@@ -293,7 +293,7 @@ for (const kind of ['bare', 'stream'] as const) describe(`a conduit, ${kind}`, (
     peer.write('juliet')
     await pause(30)
     const next = conduitOn(passed.handle)
-    const other = new Owner(next)
+    const other = new Owner()
     next.start(other)
     next.write('romeo')
     assert.equal(await read(peer, 5), 'romeo')
@@ -309,7 +309,7 @@ for (const kind of ['bare', 'stream'] as const) describe(`a conduit, ${kind}`, (
     assert.ok(socket.destroyed)
     const other = await accept()
     other.conduit.destroy()
-    other.conduit.start(new Owner(other.conduit))
+    other.conduit.start(new Owner())
     assert.equal(other.conduit.fd, -1)
   })
 })

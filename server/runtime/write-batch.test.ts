@@ -6,6 +6,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { acceptBare } from './bare-conduit.ts'
 import type { Conduit } from './conduit.ts'
+import { StreamConduit } from './stream-conduit.ts'
 import { WriteBatch } from './write-batch.ts'
 import type { BatchWriter } from './write-batch.ts'
 import { RING_BYTES_MAX, RING_WRITES_MAX, writeRing } from './write-ring.ts'
@@ -218,5 +219,5 @@ if (found === undefined) {
 })
 
 function descriptorOf(socket: Socket): number {
-  return (socket as unknown as { readonly _handle: { readonly fd: number } | null })._handle?.fd ?? -1
+  return new StreamConduit(socket).fd
 }
