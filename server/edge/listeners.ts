@@ -121,20 +121,22 @@ export class Listeners {
 
   /** Lets it in at once, later or not at all, as the load allows. */
   #admit(kind: ListenerKind, conduit: Conduit, address: string, isProxy: boolean): void {
-    const { admission, guard } = this.#hub
-    const decide = (verdict: Verdict) => this.#decided(verdict, kind, conduit, address, isProxy)
-    const verdict = admission.verdict()
-    if (verdict !== undefined) {
-      decide(verdict)
-      return
-    }
-    const left = () => {
-      conduit.destroy()
-      if (!isProxy) guard.leave(address)
-    }
+    const verdict = this.#hub.admission.verdict()
+    if (verdict === undefined) this.#keepWaiting(kind, conduit, address, isProxy)
+    else this.#decided(verdict, kind, conduit, address, isProxy)
+  }
+
+  #keepWaiting(kind: ListenerKind, conduit: Conduit, address: string, isProxy: boolean): void {
     // Whoever waits costs no memory for what it sends.
     conduit.hold()
-    admission.wait({ conduit, decide, left })
+    this.#hub.admission.wait({
+      conduit,
+      decide: (verdict) => this.#decided(verdict, kind, conduit, address, isProxy),
+      left: () => {
+        conduit.destroy()
+        if (!isProxy) this.#hub.guard.leave(address)
+      },
+    })
   }
 
   #decided(verdict: Verdict, kind: ListenerKind, conduit: Conduit, address: string, isProxy: boolean): void {

@@ -175,6 +175,22 @@ for (const kind of ['bare', 'stream'] as const) describe(`a conduit, ${kind}`, (
     assert.deepEqual(owner.events.filter((event) => event !== 'drained'), ['end', 'gone'])
   })
 
+  it('writes what waits to a peer that has ended, and says of the end once', async () => {
+    const { peer, conduit, owner } = await start()
+    conduit.write(`a${MUCH}`)
+    conduit.write('b')
+    peer.end()
+    await until(() => owner.events.length > 0)
+    conduit.resume()
+    await pause(30)
+    conduit.resume()
+    await pause(30)
+    assert.deepEqual(owner.events, ['end'])
+    assert.equal((await read(peer)).replaceAll('x', ''), 'ab')
+    await until(() => owner.events.includes('gone'))
+    assert.deepEqual(owner.events.filter((event) => event !== 'drained'), ['end', 'gone'])
+  })
+
   it('is gone once when the peer resets, whatever waits', async () => {
     const { peer, conduit, owner } = await start()
     conduit.write(MUCH)
@@ -203,6 +219,19 @@ for (const kind of ['bare', 'stream'] as const) describe(`a conduit, ${kind}`, (
     await until(() => owner.events.length > 0)
     await pause(30)
     assert.deepEqual(owner.events, ['gone'])
+  })
+
+  it('says nothing to whoever destroys it before hearing that it is gone', async () => {
+    const { peer, conduit, owner } = await start()
+    conduit.pause()
+    const closed = once(peer, 'close')
+    peer.resetAndDestroy()
+    await closed
+    owner.events.length = 0
+    conduit.write('x')
+    conduit.destroy()
+    await pause(30)
+    assert.deepEqual(owner.events, [])
   })
 
   it('may be destroyed by what is read, and calls nobody afterwards', async () => {
