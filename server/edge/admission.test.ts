@@ -2,24 +2,28 @@ import assert from 'node:assert/strict'
 import { Socket } from 'node:net'
 import { test } from 'node:test'
 import { FakeClock, FakeLoad } from '@rollcall/testing'
+import type { Conduit } from '../runtime/index.ts'
+import { StreamConduit } from '../runtime/stream-conduit.ts'
 import { Admission } from './admission.ts'
 import type { Applicant, Verdict } from './admission.ts'
 
 function setUp(config = { queueMax: 100, waitMs: 10_000, perSecond: 20 }) {
   const clock = new FakeClock()
   const load = new FakeLoad()
-  const gone = new Set<Socket>()
-  const hungUp = (sockets: readonly Socket[]) => sockets.flatMap((socket, at) => (gone.has(socket) ? [at] : []))
+  const gone = new Set<Conduit>()
+  const left: string[] = []
+  const hungUp = (conduits: readonly Conduit[]) => conduits.flatMap((conduit, at) => (gone.has(conduit) ? [at] : []))
   const admission = new Admission(clock, load, () => config, hungUp)
   const verdicts: [string, Verdict][] = []
   const apply = (name: string): Applicant => {
-    const applicant = { socket: new Socket(), decide: (verdict: Verdict) => void verdicts.push([name, verdict]) }
+    const decide = (verdict: Verdict) => void verdicts.push([name, verdict])
+    const applicant = { conduit: new StreamConduit(new Socket()), decide, left: () => void left.push(name) }
     const verdict = admission.verdict()
     if (verdict === undefined) admission.wait(applicant)
     else applicant.decide(verdict)
     return applicant
   }
-  return { clock, load, admission, verdicts, apply, gone }
+  return { clock, load, admission, verdicts, apply, gone, left }
 }
 
 test('normally everybody is let in at once', () => {
@@ -67,12 +71,14 @@ test('whoever waits past the deadline is refused, also while nobody is let in', 
 })
 
 test('a full queue refuses, and whoever left it makes room', () => {
-  const { load, admission, verdicts, apply } = setUp({ queueMax: 1, waitMs: 5_000, perSecond: 1 })
+  const { clock, load, admission, verdicts, apply, gone, left } = setUp({ queueMax: 1, waitMs: 5_000, perSecond: 1 })
   load.level = 'brown-out'
   const juliet = apply('juliet')
   apply('romeo')
   assert.deepEqual(verdicts, [['romeo', 'queue-full']])
-  admission.leave(juliet)
+  gone.add(juliet.conduit)
+  clock.advance(50)
+  assert.deepEqual(left, ['juliet'])
   apply('nurse')
   assert.equal(admission.size, 1)
   assert.equal(verdicts.length, 1)
@@ -93,14 +99,14 @@ test('an empty queue saves no credit for the next storm, and keeps no timer', ()
 })
 
 test('whoever is gone when it is looked for leaves the queue, and takes nobody\'s turn', () => {
-  const { clock, load, admission, verdicts, apply, gone } = setUp()
+  const { clock, load, admission, verdicts, apply, gone, left } = setUp()
   load.level = 'brown-out'
   const [juliet, nurse] = [apply('juliet'), apply('nurse'), apply('romeo')]
-  gone.add(juliet.socket)
+  gone.add(juliet.conduit)
   clock.advance(50)
-  assert.deepEqual([verdicts, juliet.socket.destroyed, admission.size], [[['nurse', 'accepted']], true, 1])
+  assert.deepEqual([verdicts, left, admission.size], [[['nurse', 'accepted']], ['juliet'], 1])
   for (let at = 0; at < 20; at++) apply(`guest${at}`)
-  gone.add(nurse.socket)
+  gone.add(nurse.conduit)
   clock.advance(250)
   assert.deepEqual(verdicts.map(([name]) => name), ['nurse', 'romeo', 'guest0', 'guest1', 'guest2', 'guest3'])
 })

@@ -4,11 +4,11 @@
  * How it works: normally a connection is admitted at once and nothing is kept. In brown-out it waits, unheard, in one queue,
  * oldest first, and so many a second are let in; when the member is well again the queue is emptied at a multiple of that,
  * so that the wait does not end in a new storm. Whoever waits past the deadline, comes to a full queue, or comes while new
- * work is refused, is refused. What waits costs a socket and an entry: no stream, no TLS, and what it sends stays in the kernel.
- * A socket that is not read does not see its peer go, so the kernel is asked for those every now and then.
+ * work is refused, is refused. What waits costs a connection and an entry: no stream, no TLS, and what it sends stays in the kernel.
+ * A connection that is not read does not see its peer go, so the kernel is asked for those every now and then.
  */
-import type { Socket } from 'node:net'
 import type { Clock, Load, Timer } from '@rollcall/ports'
+import type { Conduit } from '../runtime/index.ts'
 
 export interface AdmissionConfig {
   /** Connections that may wait. */
@@ -22,11 +22,16 @@ export interface AdmissionConfig {
 /** How admission went: what metrics call it, and why one was refused. */
 export type Verdict = 'accepted' | 'overload' | 'queue-full' | 'queue-expired'
 
-/** A connection that wants in; exactly one verdict is given, unless it left before. */
+/** A connection that wants in; exactly one verdict is given, unless it leaves before. */
 export interface Applicant {
-  readonly socket: Socket
+  readonly conduit: Conduit
   decide(verdict: Verdict): void
+  /** Its peer is gone. */
+  left(): void
 }
+
+/** The places of those whose peer is gone. */
+type HungUp = (conduits: readonly Conduit[]) => readonly number[]
 
 /** How often the queue is looked at, in ms. */
 const TICK_MS = 50
@@ -41,13 +46,12 @@ export class Admission {
   readonly #config: () => AdmissionConfig
   /** Since when, oldest first: a `Map` keeps its order, and whoever leaves is forgotten at once. */
   readonly #waiting = new Map<Applicant, number>()
-  readonly #hungUp: (sockets: readonly Socket[]) => readonly number[]
+  readonly #hungUp: HungUp
   #credit = 0
   #ticks = 0
   #timer: Timer | undefined = undefined
 
-  /** `hungUp`: the places of those among the sockets whose peer is gone. */
-  constructor(clock: Clock, load: Load, config: () => AdmissionConfig, hungUp: (sockets: readonly Socket[]) => readonly number[]) {
+  constructor(clock: Clock, load: Load, config: () => AdmissionConfig, hungUp: HungUp) {
     this.#clock = clock
     this.#load = load
     this.#config = config
@@ -78,11 +82,6 @@ export class Admission {
     this.#timer ??= this.#clock.every(TICK_MS, () => this.#tick())
   }
 
-  /** The applicant is gone. */
-  leave(applicant: Applicant): void {
-    this.#waiting.delete(applicant)
-  }
-
   /** Refuses whoever waits: the member stops. */
   close(): void {
     for (const applicant of this.#waiting.keys()) this.#decide(applicant, 'overload')
@@ -110,10 +109,10 @@ export class Admission {
 
   #forgetGone(): void {
     const waiting = [...this.#waiting.keys()]
-    for (const at of this.#hungUp(waiting.map(({ socket }) => socket))) {
+    for (const at of this.#hungUp(waiting.map(({ conduit }) => conduit))) {
       const applicant = waiting[at] as Applicant
       this.#waiting.delete(applicant)
-      applicant.socket.destroy()
+      applicant.left()
     }
   }
 

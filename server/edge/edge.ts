@@ -9,6 +9,7 @@ import type { MemberId, Metrics } from '@rollcall/ports'
 import type { AddressFailed } from '../protocol/member-messages.ts'
 import type { CoreToEdge, ServerMessage } from '../protocol/messages.ts'
 import type { DeliverBroadcast } from '../protocol/presence-messages.ts'
+import type { Conduit } from '../runtime/index.ts'
 import { Census } from './census.ts'
 import { Certificates } from './certificates.ts'
 import { ClientStream } from './client-stream.ts'
@@ -55,7 +56,7 @@ export interface Edge {
   readonly listeners: readonly BoundListener[]
   readonly connectionCount: number
   /** Goes on with a client that another edge has handed on. */
-  takeIn(guest: Guest, socket: Socket): void
+  takeIn(guest: Guest, conduit: Conduit): void
   /** What it does as one of several. */
   readonly members: EdgeMembers
   /** Bytes that wait for peers to read, at most one sweep old. */
@@ -103,11 +104,11 @@ class RunningEdge implements Edge {
       this.#httpTls.reload()
     })
     this.#listeners = new Listeners(this.#hub, {
-      'client': (socket, address) => this.#acceptClient(socket, address),
-      'client-tls': (socket, address) => this.#acceptClientTls(socket, address),
-      'component': (socket, address) => this.#acceptComponent(socket, address),
-      'http': (socket, address) => this.#http.accept(socket, address),
-      'https': (socket, address) => this.#acceptHttps(socket, address),
+      'client': (conduit, address) => this.#acceptClient(conduit, address),
+      'client-tls': (conduit, address) => this.#acceptClientTls(conduit, address),
+      'component': (conduit, address) => this.#acceptComponent(conduit, address),
+      'http': (conduit, address) => this.#http.accept(conduit.toSocket(), address),
+      'https': (conduit, address) => this.#acceptHttps(conduit.toSocket(), address),
     })
     this.#census = new Census(this.#hub)
     this.#observe(metrics)
@@ -219,16 +220,16 @@ class RunningEdge implements Edge {
     for (let i = 0; i < conns.length; i++) connections.get(conns[i] as number)?.deliverPresence(head + (addresses[i] as string) + tail)
   }
 
-  takeIn(guest: Guest, socket: Socket): void {
-    takeIn(this.#hub, this.#clients, guest, socket)
+  takeIn(guest: Guest, conduit: Conduit): void {
+    takeIn(this.#hub, this.#clients, guest, conduit)
   }
 
   setReadsHeld(isHeld: boolean): void {
     this.#hub.setReadsHeld(isHeld)
   }
 
-  #acceptClient(socket: Socket, address: string): void {
-    const connection = new TcpConnection(this.#hub, this.#clients, address, socket, this.#startTls)
+  #acceptClient(conduit: Conduit, address: string): void {
+    const connection = new TcpConnection(this.#hub, this.#clients, address, conduit, this.#startTls)
     this.#hub.add(connection)
     connection.start()
   }
@@ -238,15 +239,14 @@ class RunningEdge implements Edge {
     this.#xmppTls.accept(socket, host ?? this.#hub.defaultHost.domainpart, (secure, pipe) => connection.secured(secure, pipe))
   }
 
-  #acceptClientTls(socket: Socket, address: string): void {
-    const connection = new TcpConnection(this.#hub, this.#clients, address, socket, undefined)
+  #acceptClientTls(conduit: Conduit, address: string): void {
+    const connection = new TcpConnection(this.#hub, this.#clients, address, conduit, undefined)
     this.#hub.add(connection)
-    connection.startHandshake()
-    this.#startTls(connection, socket, undefined)
+    this.#startTls(connection, connection.startHandshake(), undefined)
   }
 
-  #acceptComponent(socket: Socket, address: string): void {
-    const connection = new TcpConnection(this.#hub, this.#components, address, socket, undefined)
+  #acceptComponent(conduit: Conduit, address: string): void {
+    const connection = new TcpConnection(this.#hub, this.#components, address, conduit, undefined)
     this.#hub.add(connection)
     connection.start()
   }

@@ -1,22 +1,23 @@
 /**
- * The ports an edge listens on, and what happens to a socket between accept and its first byte: limits, then the
+ * The ports an edge listens on, and what happens to a connection between accept and its first byte: limits, then the
  * transport that the port is for.
  */
 import { createServer } from 'node:net'
-import type { AddressInfo, Server, Socket } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 import { plainAddress } from './address-guard.ts'
-import type { Applicant, Verdict } from './admission.ts'
+import type { Verdict } from './admission.ts'
 import type { ListenerConfig, ListenerKind } from './config.ts'
-import { readDirectly } from '../runtime/direct-read.ts'
-import { holdRead, releaseRead } from '../runtime/held-read.ts'
+import { acceptBare } from '../runtime/bare-conduit.ts'
+import type { Conduit, ConduitOwner } from '../runtime/index.ts'
 import { inheritOptions } from '../runtime/inherited-options.ts'
+import { StreamConduit } from '../runtime/stream-conduit.ts'
 import { UNAVAILABLE } from './http-routes.ts'
 import type { Hub } from './hub.ts'
 import { NS_COMPONENT, streamErrorWire, streamHeaderWire } from './stream-wire.ts'
 import { NS_CLIENT } from '@rollcall/stanza'
 
-/** Takes over a socket that passed the limits; whoever takes it calls `hub.guard.leave(address)` when it is gone. */
-export type Acceptor = (socket: Socket, address: string) => void
+/** Takes over a connection that passed the limits; whoever takes it calls `hub.guard.leave(address)` when it is gone. */
+export type Acceptor = (conduit: Conduit, address: string) => void
 
 /** A port that could not be opened. */
 export class ListenError extends Error {
@@ -64,7 +65,7 @@ export class Listeners {
     }
   }
 
-  /** Stops accepting; sockets that are open stay so. */
+  /** Stops accepting; connections that are open stay so. */
   async close(): Promise<void> {
     const servers = this.#servers.splice(0)
     await Promise.all(servers.map(({ server }) => new Promise<void>((resolve) => {
@@ -83,100 +84,112 @@ export class Listeners {
 
   #listen(config: ListenerConfig): Promise<Server> {
     const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 })
-    server.on('connection', (socket) => this.#connection(config.kind, socket))
+    const accepted = (conduit: Conduit) => this.#connection(config.kind, conduit)
+    server.on('connection', (socket) => accepted(new StreamConduit(socket)))
     return new Promise((resolve, reject) => {
       const failed = (error: Error) => reject(new ListenError(config, error))
       server.once('error', failed)
       const { address: host, port, isShared: reusePort = false } = config
       server.listen({ host, port, reusePort, backlog: BACKLOG }, () => {
         server.off('error', failed)
-        inheritOptions(server)
+        // TLS and HTTP need sockets.
+        if (inheritOptions(server) && (config.kind === 'client' || config.kind === 'component')) acceptBare(server, accepted)
         server.on('error', (error) => this.#hub.ports.log.error('listener-failed', { kind: config.kind, port, error }))
         resolve(server)
       })
     })
   }
 
-  #connection(kind: ListenerKind, socket: Socket): void {
+  #connection(kind: ListenerKind, conduit: Conduit): void {
     const { guard, ports, metrics, config, isFull } = this.#hub
-    const address = plainAddress(socket.remoteAddress)
+    const address = plainAddress(conduit.remoteAddress)
     // A proxy is many clients: they are counted one by one when their requests are read.
     const isProxy = kind.startsWith('http') && config.http.trustedProxies.includes(address)
     if (isFull || (!isProxy && !guard.enter(address, ports.clock.monotonic()))) {
       metrics.accepted(isFull ? 'full' : 'address-limit')
-      refuse(kind, socket, this.#hub, 'too many connections')
+      refuse(kind, conduit, this.#hub, 'too many connections')
       return
     }
     if (kind === 'component') {
       // A part of the service: its users are there already.
       metrics.accepted('accepted')
-      this.#acceptors[kind](socket, address)
+      this.#acceptors[kind](conduit, address)
       return
     }
-    this.#admit(kind, socket, address, isProxy)
+    this.#admit(kind, conduit, address, isProxy)
   }
 
-  /** Lets the socket in at once, later or not at all, as the load allows. */
-  #admit(kind: ListenerKind, socket: Socket, address: string, isProxy: boolean): void {
+  /** Lets it in at once, later or not at all, as the load allows. */
+  #admit(kind: ListenerKind, conduit: Conduit, address: string, isProxy: boolean): void {
     const verdict = this.#hub.admission.verdict()
-    if (verdict === undefined) this.#keepWaiting(kind, socket, address, isProxy)
-    else this.#decided(verdict, kind, socket, address, isProxy)
+    if (verdict === undefined) this.#keepWaiting(kind, conduit, address, isProxy)
+    else this.#decided(verdict, kind, conduit, address, isProxy)
   }
 
-  #keepWaiting(kind: ListenerKind, socket: Socket, address: string, isProxy: boolean): void {
-    const { admission, guard } = this.#hub
-    const destroy = () => socket.destroy()
-    const left = () => {
-      admission.leave(applicant)
-      if (!isProxy) guard.leave(address)
-    }
-    const applicant: Applicant = {
-      socket,
-      decide: (verdict) => {
-        socket.off('error', destroy)
-        socket.off('close', left)
-        releaseRead(socket)
-        this.#decided(verdict, kind, socket, address, isProxy)
-      },
-    }
+  #keepWaiting(kind: ListenerKind, conduit: Conduit, address: string, isProxy: boolean): void {
     // Whoever waits costs no memory for what it sends.
-    holdRead(socket)
-    // An unheard error would end the process.
-    socket.on('error', destroy)
-    socket.on('close', left)
-    admission.wait(applicant)
+    conduit.hold()
+    this.#hub.admission.wait({
+      conduit,
+      decide: (verdict) => this.#decided(verdict, kind, conduit, address, isProxy),
+      left: () => {
+        conduit.destroy()
+        if (!isProxy) this.#hub.guard.leave(address)
+      },
+    })
   }
 
-  #decided(verdict: Verdict, kind: ListenerKind, socket: Socket, address: string, isProxy: boolean): void {
+  #decided(verdict: Verdict, kind: ListenerKind, conduit: Conduit, address: string, isProxy: boolean): void {
     const { guard, metrics } = this.#hub
     metrics.accepted(verdict)
     if (verdict === 'accepted') {
-      this.#acceptors[kind](socket, address)
+      this.#acceptors[kind](conduit, address)
       return
     }
     if (!isProxy) guard.leave(address)
-    refuse(kind, socket, this.#hub, OVERLOADED)
+    refuse(kind, conduit, this.#hub, OVERLOADED)
   }
 }
 
 /** Says `resource-constraint` where that costs one write, otherwise just closes. */
-function refuse(kind: ListenerKind, socket: Socket, hub: Hub, text: string): void {
-  socket.on('error', () => socket.destroy())
-  // TCP resets a connection that is closed with something unread, and what it was told may be lost with it: so it is read, and dropped.
-  readDirectly(socket, drop)
-  const close = () => hub.ports.clock.soon(() => socket.destroy())
-  if (kind === 'client' || kind === 'component') {
-    const header = { id: hub.ports.random.id(), from: hub.defaultHost.domainpart, to: undefined }
-    const contentNs = kind === 'client' ? NS_CLIENT : NS_COMPONENT
-    const fault = streamErrorWire({ condition: 'resource-constraint', text })
-    hub.metrics.streamError('resource-constraint')
-    socket.end(`${streamHeaderWire(contentNs, header)}${fault}</stream:stream>`, 'latin1', close)
-  } else if (kind === 'http') {
-    socket.end(UNAVAILABLE, close)
-  } else {
-    socket.destroy()
+function refuse(kind: ListenerKind, conduit: Conduit, hub: Hub, text: string): void {
+  const farewell = farewellOf(kind, hub, text)
+  if (farewell === undefined) {
+    conduit.destroy()
+    return
   }
+  // TCP resets a connection that is closed with something unread, and what it was told may be lost with it: so it is read, and dropped.
+  conduit.start(new Refused(conduit))
+  conduit.write(farewell)
+  conduit.end()
+  // The network is looked at between two turns.
+  const { clock } = hub.ports
+  clock.soon(() => clock.soon(() => conduit.destroy()))
 }
 
-/** One read is enough of somebody who is not listened to. */
-const drop = (): boolean => false
+function farewellOf(kind: ListenerKind, hub: Hub, text: string): string | undefined {
+  if (kind === 'http') return UNAVAILABLE
+  if (kind !== 'client' && kind !== 'component') return undefined
+  const header = { id: hub.ports.random.id(), from: hub.defaultHost.domainpart, to: undefined }
+  const contentNs = kind === 'client' ? NS_CLIENT : NS_COMPONENT
+  hub.metrics.streamError('resource-constraint')
+  return `${streamHeaderWire(contentNs, header)}${streamErrorWire({ condition: 'resource-constraint', text })}</stream:stream>`
+}
+
+/** Somebody who is not listened to. */
+class Refused implements ConduitOwner {
+  readonly #conduit: Conduit
+
+  constructor(conduit: Conduit) {
+    this.#conduit = conduit
+  }
+
+  /** One read is enough. */
+  onBytes(): void {
+    this.#conduit.pause()
+  }
+
+  onEnd(): void {}
+  onDrained(): void {}
+  onGone(): void {}
+}

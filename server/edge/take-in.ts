@@ -1,9 +1,9 @@
-/** The other end of `hand-on.ts`: a socket that comes from another member, with a client that has authenticated there. */
-import type { Socket } from 'node:net'
+/** The other end of `hand-on.ts`: a connection that comes from another member, with a client that has authenticated there. */
 import { parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import type { Sasl2Granted } from '@rollcall/stream'
 import type { HostInfo } from '../protocol/messages.ts'
+import type { Conduit } from '../runtime/index.ts'
 import { plainAddress } from './address-guard.ts'
 import type { ClientStream } from './client-stream.ts'
 import type { Guest, GuestLogin } from './guest.ts'
@@ -13,16 +13,16 @@ import { holdUntil } from './stream-steps.ts'
 import { TcpConnection } from './tcp-connection.ts'
 import { RecordLayer } from './tls-records/record-layer.ts'
 
-/** Goes on with the client's stream, or closes the socket when there is no room for it. */
-export function takeIn(hub: Hub, service: ClientStream, guest: Guest, socket: Socket): void {
-  const address = plainAddress(socket.remoteAddress)
+/** Goes on with the client's stream, or closes it when there is no room for it. */
+export function takeIn(hub: Hub, service: ClientStream, guest: Guest, conduit: Conduit): void {
+  const address = plainAddress(conduit.remoteAddress)
   const isWelcome = !hub.isFull && hub.guard.join(address, hub.ports.clock.monotonic())
   hub.metrics.accepted(isWelcome ? 'handed-on' : hub.isFull ? 'full' : 'address-limit')
   if (!isWelcome) {
-    socket.destroy()
+    conduit.destroy()
     return
   }
-  const connection = new TcpConnection(hub, service, address, socket, undefined)
+  const connection = new TcpConnection(hub, service, address, conduit, undefined)
   hub.add(connection)
   const { login, rest, tls } = guest
   if (login === undefined) {

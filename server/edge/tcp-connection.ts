@@ -1,21 +1,19 @@
 /**
  * A stream over TCP, in clear or under TLS: bytes to frames and one write per turn.
  *
- * Sockets carry their connection under a symbol and share their listeners, so a connection costs no closures. STARTTLS
- * swaps the socket under a living connection, and swaps it back when TLS leaves OpenSSL: from then on the connection is one
- * over plain TCP whose bytes pass through a `RecordLayer` (docs/adr/0014-tls-memory.md).
+ * What carries the bytes is a `Conduit`: the bare handle, or a stream while OpenSSL does the TLS. STARTTLS swaps it under a living
+ * connection, and swaps it back when TLS leaves OpenSSL: from then on the connection is one over plain TCP whose bytes pass
+ * through a `RecordLayer` (docs/adr/0014-tls-memory.md).
  */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { flatCopy } from '@rollcall/ports'
 import { StreamFramer } from '@rollcall/xml'
 import type { Frame, FrameSink, StreamContext, StreamHeader, XmlLimits } from '@rollcall/xml'
 import type { Secured, Upgradable } from './capabilities.ts'
+import type { Conduit, ConduitOwner } from '../runtime/index.ts'
 import { takeHandle } from '../runtime/index.ts'
-import { readAsStream, readDirectly } from '../runtime/direct-read.ts'
-import { writeDirectly } from '../runtime/direct-write.ts'
-import type { DirectWriter } from '../runtime/direct-write.ts'
-import type { BatchHandle, BatchWriter } from '../runtime/write-batch.ts'
+import { conduitOn, StreamConduit } from '../runtime/stream-conduit.ts'
+import type { BatchWriter } from '../runtime/write-batch.ts'
 import { Connection } from './connection.ts'
 import type { StreamService } from './connection.ts'
 import type { Departed, Movable } from './guest.ts'
@@ -29,15 +27,13 @@ import type { RecordLayer, RecordSink } from './tls-records/record-layer.ts'
 import { TlsFault } from './tls-records/record.ts'
 import type { TlsPipe } from './tls-records/tls-pipe.ts'
 
-const CONNECTION = Symbol('connection')
-type OwnedSocket = Socket & { [CONNECTION]?: TcpConnection }
 const NO_BINDINGS: ReadonlyMap<string, Uint8Array> = new Map()
 
 /** Starts TLS on a socket that has a connection; `TcpConnection.secured` is called when it is done. */
 export type StartTls = (connection: TcpConnection, socket: Socket, host: string | undefined) => void
 
-export class TcpConnection extends Connection implements FrameSink, Upgradable, Secured, Movable, DirectWriter, BatchWriter, RecordSink {
-  #socket: OwnedSocket
+export class TcpConnection extends Connection implements FrameSink, Upgradable, Secured, Movable, ConduitOwner, BatchWriter, RecordSink {
+  #conduit: Conduit
   /** While OpenSSL does the TLS. */
   #tls: TLSSocket | undefined
   /** Where OpenSSL may be left. */
@@ -45,23 +41,17 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   /** Does the TLS after OpenSSL. */
   #records: RecordLayer | undefined
   #isEnding = false
-  /** Bytes that went past the socket's own queue and that the kernel does not have yet, some of them. */
-  #underWayBytes = 0
-  /** Something was given to the socket's own queue and may still be there: only then is the socket asked. */
-  #mayQueue = true
-  handle: BatchHandle | undefined = undefined
-  fd = -1
   /** TLS runs its handshake on the socket. */
   #isUpgrading = false
-  /** The socket is not read. */
+  /** The conduit is not read. */
   #isPaused = false
   readonly #framer: StreamFramer
   readonly #startTls: StartTls | undefined
 
   /** `startTls` is given where STARTTLS may be offered. */
-  constructor(hub: Hub, service: StreamService, address: string, socket: Socket, startTls: StartTls | undefined) {
+  constructor(hub: Hub, service: StreamService, address: string, conduit: Conduit, startTls: StartTls | undefined) {
     super(hub, service, address)
-    this.#socket = socket
+    this.#conduit = conduit
     this.#framer = new StreamFramer(hub.preAuthLimits)
     this.#startTls = startTls
   }
@@ -76,18 +66,22 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
 
   /** Begins to read: in clear, or TLS that `records` does. */
   start(records?: RecordLayer): void {
-    this.#own(this.#socket)
     if (records !== undefined) {
       this.#records = records
       this.hub.metrics.compactCount++
     }
-    if (!readDirectly(this.#socket, onRead)) this.#socket.on('data', onData)
+    this.#conduit.start(this)
+    if (this.#isPaused) this.#conduit.pause()
   }
 
-  /** Watches the socket while TLS runs its handshake on it. */
-  startHandshake(): void {
+  /** The socket for TLS to run its handshake on; it is watched. */
+  startHandshake(): Socket {
     this.#isUpgrading = true
-    this.#own(this.#socket)
+    const socket = this.#conduit.toSocket()
+    const conduit = new StreamConduit(socket)
+    this.#conduit = conduit
+    conduit.watch(this)
+    return socket
   }
 
   /** TLS is up: everything goes through `socket` from now on, or until `pipe` lets it leave OpenSSL. */
@@ -98,13 +92,11 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     }
     this.#isUpgrading = false
     this.#isPaused = false
-    this.#disown(this.#socket)
+    this.#conduit.toSocket()
     this.#tls = socket
     this.#pipe = pipe
-    this.#socket = socket
-    this.#mayQueue = true
-    this.#own(socket)
-    socket.on('data', onData)
+    this.#conduit = new StreamConduit(socket)
+    this.#conduit.start(this)
     this.applyHolds()
   }
 
@@ -133,18 +125,14 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     if (records === undefined) return
     // Asked for while OpenSSL still knows; a login may be under way.
     void this.#facts
-    this.#disown(tls)
+    this.#conduit.toSocket()
     this.#tls = undefined
     this.#pipe = undefined
     this.#records = records
-    this.#socket = pipe.raw
-    this.#mayQueue = true
     tls.destroy()
-    this.#own(pipe.raw)
-    readDirectly(pipe.raw, onRead)
-    // Of what was read before, and where nothing can be read directly.
-    pipe.raw.on('data', onData)
-    pipe.raw.resume()
+    const passed = takeHandle(pipe.raw)
+    this.#conduit = passed === undefined ? new StreamConduit(pipe.raw) : conduitOn(passed.handle)
+    this.#conduit.start(this)
     this.hub.metrics.compactCount++
   }
 
@@ -164,13 +152,9 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     }
     this.sendControl(`<proceed xmlns='${NS_TLS}'/>`)
     this.flush()
-    this.#socket.off('data', onData)
-    readAsStream(this.#socket)
-    this.#socket.pause()
-    this.#isUpgrading = true
     this.#framer.reset()
     this.reopen()
-    this.#startTls?.(this, this.#socket, this.host?.domainpart)
+    this.#startTls?.(this, this.startHandshake(), this.host?.domainpart)
   }
 
   // ------------------------------------------------------------------------------------ another process
@@ -178,17 +162,15 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   depart(): Departed | undefined {
     if (!this.isOpen || this.#isUpgrading || this.#isEnding) return undefined
     this.flush()
-    const socket = this.#socket
     const records = this.#records
-    if (this.#tls !== undefined || records?.isMovable === false || this.#underWayBytes > 0) return undefined
-    const passed = takeHandle(socket)
-    if (passed === undefined) return undefined
-    this.#disown(socket)
+    if (this.#tls !== undefined || records?.isMovable === false) return undefined
+    const socket = this.#conduit.takeHandle()
+    if (socket === undefined) return undefined
     const rest = this.#framer.takeRest()
     const stream = this.#framer.streamContext
     const tls = records?.giveAway()
     this.lost()
-    return { socket: passed, rest, ...(stream && { stream }), ...(tls && { tls }) }
+    return { socket, rest, ...(stream && { stream }), ...(tls && { tls }) }
   }
 
   /** Goes on with a stream whose headers were exchanged elsewhere. */
@@ -217,7 +199,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     if (!(error instanceof TlsFault)) throw error
     this.hub.ports.log.debug('tls-fault', { conn: this.id, address: this.address, alert: error.alert })
     this.out = ''
-    this.#write(records.sealEnd(error.alert), this.#waitingBytes())
+    this.#conduit.write(records.sealEnd(error.alert))
     this.destroy()
   }
 
@@ -235,7 +217,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     } catch (error) {
       this.onReadError(error)
     }
-    if (this.holds !== 0 && this.#framer.bufferedBytes > 0) this.#pauseSocket()
+    if (this.holds !== 0 && this.#framer.bufferedBytes > 0) this.#pause()
   }
 
   streamOpen(header: StreamHeader): void {
@@ -256,20 +238,23 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
       this.endOutput()
       return
     }
-    this.lost()
-    this.#socket.destroy()
+    this.destroy()
   }
 
-  onGone(socket: Socket): void {
-    if (socket === this.#socket) this.lost()
+  onGone(): void {
+    this.lost()
+  }
+
+  onDrained(): void {
+    this.release(HOLD_OUTPUT)
   }
 
   protected override applyHolds(): void {
     if (this.#isUpgrading) return
     if (this.holds !== 0) {
       this.#framer.pause()
-      // A client that waits for its answer sends nothing, so the socket is stopped only when it does: see `onBytes`.
-      if ((this.holds & ~HOLD_BUSY) !== 0) this.#pauseSocket()
+      // A client that waits for its answer sends nothing, so reading is stopped only when it does: see `onPlaintext`.
+      if ((this.holds & ~HOLD_BUSY) !== 0) this.#pause()
       return
     }
     try {
@@ -279,14 +264,14 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     }
     if (this.holds === 0 && this.#isPaused && !this.#isUpgrading) {
       this.#isPaused = false
-      this.#socket.resume()
+      this.#conduit.resume()
     }
   }
 
-  #pauseSocket(): void {
+  #pause(): void {
     if (this.#isPaused || this.#isUpgrading) return
     this.#isPaused = true
-    this.#socket.pause()
+    this.#conduit.pause()
   }
 
   // ------------------------------------------------------------------------------------ output
@@ -320,7 +305,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   override sendStanza(wire: string): void {
     this.out += wire
     if (!this.isDirty) this.hub.markDirty(this)
-    // Checked against the socket's own queue too, but only once per turn: see `flush`.
+    // Checked against what waits below, too, but only once per turn: see `flush`.
     if (this.out.length > this.service.outputBytesMax()) this.overflow()
   }
 
@@ -342,7 +327,7 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     if (out === '' || this.#isUpgrading) return
     if (this.#pipe !== undefined && this.#tls !== undefined) this.#leaveOpenSsl(this.#pipe, this.#tls)
     this.out = ''
-    const waiting = this.#waitingBytes()
+    const waiting = this.#conduit.waitingBytes
     if (this.stage === 'bound' && waiting + out.length > this.service.outputBytesMax()) {
       this.overflow()
       return
@@ -350,58 +335,22 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     this.hub.metrics.bytesOut.add(out.length)
     const wire = this.#records === undefined ? out : this.#records.seal(out)
     const mayWait = waiting === 0 && this.#tls === undefined && !this.#isEnding
-    if (!mayWait || !this.hub.writes.add(wire, this)) this.#writeNow(wire, waiting)
+    if (!mayWait || !this.hub.writes.add(wire, this)) this.#write(wire, waiting)
   }
 
-  get target(): Socket {
-    return this.#socket
+  get fd(): number {
+    return this.#conduit.fd
   }
 
   writeRest(rest: string | Uint8Array): void {
-    if (this.stage !== 'closed') this.#writeNow(rest, this.#waitingBytes())
-  }
-
-  /** Bytes that were written and that the kernel does not have. */
-  #waitingBytes(): number {
-    if (!this.#mayQueue) return this.#underWayBytes
-    const { writableLength } = this.#socket
-    this.#mayQueue = writableLength > 0
-    return writableLength + this.#underWayBytes
+    this.#write(rest, this.#conduit.waitingBytes)
   }
 
   /** Stops reading where the peer does not read what it is sent. */
-  #writeNow(wire: string | Uint8Array, waiting: number): void {
-    const isTaken = this.#write(wire, waiting)
+  #write(wire: string | Uint8Array, waiting: number): void {
+    const isTaken = this.#conduit.write(wire)
     const isHigh = !isTaken && waiting + wire.length > this.hub.config.limits.outputHighBytes
-    if (isHigh && this.isOpen && (this.holds & HOLD_OUTPUT) === 0) {
-      this.hold(HOLD_OUTPUT)
-      if (this.#underWayBytes === 0) this.#socket.once('drain', onDrain)
-    }
-  }
-
-  /** False when it waits in the socket. */
-  #write(out: string | Uint8Array, waiting: number): boolean {
-    const socket = this.#socket
-    // Behind something else it waits for a slow client, and a slice would keep all alive that came with it.
-    if (waiting > 0) return this.#queue(typeof out === 'string' ? flatCopy(out) : out)
-    if (this.#tls !== undefined || this.#isEnding) return this.#queue(out)
-    const outcome = writeDirectly(socket, out, this)
-    if (outcome === 'impossible') return this.#queue(out)
-    if (outcome === 'under-way') this.#underWayBytes = out.length
-    return outcome === 'taken'
-  }
-
-  /** False when it waits in the socket. */
-  #queue(wire: string | Uint8Array): boolean {
-    const socket = this.#socket
-    this.#mayQueue = true
-    return socket.destroyed || !socket.writable || (typeof wire === 'string' ? socket.write(wire, 'latin1') : socket.write(wire))
-  }
-
-  written(): void {
-    this.#underWayBytes = 0
-    if (!this.#socket.writableNeedDrain) this.release(HOLD_OUTPUT)
-    else if ((this.holds & HOLD_OUTPUT) !== 0) this.#socket.once('drain', onDrain)
+    if (isHigh && this.isOpen) this.hold(HOLD_OUTPUT)
   }
 
   protected override endOutput(): void {
@@ -409,17 +358,18 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
     this.#isEnding = true
     if (this.#isUpgrading) {
       // Nothing can be said in the middle of a TLS handshake.
-      this.#socket.destroy()
+      this.destroy()
       return
     }
-    this.flush()
+    // What was gathered stands before what is written now.
     this.hub.writes.submit()
-    if (this.#records !== undefined) this.#queue(this.#records.sealEnd())
-    this.#socket.end()
+    this.flush()
+    if (this.#records !== undefined) this.#conduit.write(this.#records.sealEnd())
+    this.#conduit.end()
   }
 
   override destroy(): void {
-    this.#socket.destroy()
+    this.#conduit.destroy()
     this.lost()
   }
 
@@ -429,55 +379,10 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   }
 
   override get queuedBytes(): number {
-    return this.out.length + this.#waitingBytes()
+    return this.out.length + this.#conduit.waitingBytes
   }
 
   override setLimits(limits: XmlLimits): void {
     this.#framer.setLimits(limits)
   }
-
-  // ------------------------------------------------------------------------------------ sockets
-
-  #own(socket: OwnedSocket): void {
-    socket[CONNECTION] = this
-    socket.off('error', onError)
-    socket.on('error', onError)
-    socket.on('close', onClose)
-    socket.on('end', onEnd)
-  }
-
-  /** The raw socket under TLS keeps its error listener: an unheard error would end the process. */
-  #disown(socket: OwnedSocket): void {
-    socket[CONNECTION] = undefined
-    socket.off('data', onData)
-    socket.off('close', onClose)
-    socket.off('end', onEnd)
-  }
-}
-
-function onData(this: OwnedSocket, chunk: Uint8Array): void {
-  this[CONNECTION]?.onBytes(chunk)
-}
-
-/** Neither framer nor record layer keeps anything of what it is given. */
-function onRead(this: OwnedSocket, byteCount: number, bytes: Uint8Array): boolean {
-  this[CONNECTION]?.onBytes(bytes.subarray(0, byteCount))
-  return true
-}
-
-function onEnd(this: OwnedSocket): void {
-  this[CONNECTION]?.onEnd()
-}
-
-function onDrain(this: OwnedSocket): void {
-  this[CONNECTION]?.release(HOLD_OUTPUT)
-}
-
-function onClose(this: OwnedSocket): void {
-  this[CONNECTION]?.onGone(this)
-}
-
-/** `close` follows and does the rest. */
-function onError(this: OwnedSocket): void {
-  this.destroy()
 }

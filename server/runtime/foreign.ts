@@ -2,7 +2,7 @@
  * Functions of the C libraries that the process has loaded anyway: libc, and the OpenSSL inside of Node.
  *
  * `node:ffi` is experimental, Node is pinned (ADR 0001, 0020), and a Node without it has everything all the same, only slower: whoever
- * asks here has another way. A wrong signature corrupts memory, so they stand in few places: `write-ring.ts`, `held-read.ts`, `heap-policy.ts` and
+ * asks here has another way. A wrong signature corrupts memory, so they stand in few places: `write-ring.ts`, `hung-up.ts`, `heap-policy.ts` and
  * `server/edge/tls-records/aead-native.ts`.
  */
 import type ffi from 'node:ffi'

@@ -1,6 +1,7 @@
 /** The outside world as it really is: the only place in the server that touches clock, randomness, console and sockets. */
 export * from './clock.ts'
 export * from './compiler.ts'
+export * from './conduit.ts'
 export * from './heap-policy.ts'
 export * from './load.ts'
 export * from './pressure.ts'

@@ -23,6 +23,23 @@ interface ReadableHandle extends SocketHandle {
   readStop(): number
 }
 
+/** What Node writes about one end. */
+interface Named {
+  readonly address?: string
+  readonly port?: number
+}
+
+interface NamedHandle {
+  getsockname(into: Named): number
+  getpeername(into: Named): number
+}
+
+interface Ends {
+  readonly localPort?: number | undefined
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+}
+
 const HANDLE = '_handle'
 type Handled = { [HANDLE]?: Partial<ReadableHandle> | null }
 
@@ -47,6 +64,16 @@ export function socketOn(handle: SocketHandle): Socket {
 }
 
 /** Both ends of a connection, as no other living one of this machine has them; undefined once it is gone. */
-export function endpointOf({ localPort, remoteAddress, remotePort }: Socket): string | undefined {
+export function endpointOf({ localPort, remoteAddress, remotePort }: Ends): string | undefined {
   return remotePort === undefined ? undefined : `${remoteAddress} ${remotePort} ${localPort}`
+}
+
+/** The same of what is under a socket. */
+export function endpointOfHandle(handle: SocketHandle): string | undefined {
+  const near: Named = {}
+  const far: Named = {}
+  const named = handle as Partial<NamedHandle>
+  named.getsockname?.(near)
+  named.getpeername?.(far)
+  return endpointOf({ localPort: near.port, remoteAddress: far.address, remotePort: far.port })
 }

@@ -6,8 +6,29 @@ import type { AddressInfo, Server, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { connectLine, landSockets, takeHandle } from './index.ts'
-import type { PassedSocket, SocketLanding, SocketLine } from './index.ts'
+import { acceptBare } from './bare-conduit.ts'
+import { connectLine, landSockets } from './index.ts'
+import type { Conduit, ConduitOwner, PassedSocket, SocketLanding, SocketLine } from './index.ts'
+
+/** What the client says to where its socket has arrived. */
+class Said implements ConduitOwner {
+  text = ''
+  isOver = false
+  onBytes(chunk: Uint8Array): void {
+    this.text += Buffer.from(chunk).toString('latin1')
+  }
+  onEnd(): void {
+    this.isOver = true
+  }
+  onDrained(): void {}
+  onGone(): void {}
+}
+
+interface Arrived {
+  readonly text: string
+  readonly conduit: Conduit
+  readonly said: Said
+}
 
 describe('a line for sockets', () => {
   let folder: string
@@ -15,24 +36,25 @@ describe('a line for sockets', () => {
   let server: Server
   let landing: SocketLanding
   let line: SocketLine
-  const arrived: { readonly text: string; readonly socket: Socket }[] = []
+  const arrived: Arrived[] = []
   const faults: string[] = []
   const clients: Socket[] = []
-  const accepted: Socket[] = []
+  const accepted: Conduit[] = []
   let hasEnded = false
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'line-'))
     path = join(folder, 'there.sock')
-    server = createServer((socket) => void accepted.push(socket))
+    server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    assert.ok(acceptBare(server, (conduit) => void accepted.push(conduit)))
     land()
     line = await opened()
   })
   after(async () => {
     line.close()
     landing.close()
-    for (const socket of [...clients, ...accepted, ...arrived.map((one) => one.socket)]) socket.destroy()
+    for (const end of [...clients, ...accepted, ...arrived.map(({ conduit }) => conduit)]) end.destroy()
     server.close()
     await rm(folder, { recursive: true })
   })
@@ -40,7 +62,11 @@ describe('a line for sockets', () => {
   function land(): void {
     landing = landSockets({
       path, broken: (why) => void faults.push(why),
-      received: (bytes, socket) => void arrived.push({ text: Buffer.from(bytes).toString('latin1'), socket }),
+      received: (bytes, conduit) => {
+        const said = new Said()
+        arrived.push({ text: Buffer.from(bytes).toString('latin1'), conduit, said })
+        conduit.start(said)
+      },
     })
   }
 
@@ -66,18 +92,19 @@ describe('a line for sockets', () => {
     client.resume()
     clients.push(client)
     await until(() => accepted.length > count)
-    const passed = takeHandle(accepted.pop() as Socket)
+    const passed = accepted.pop()?.takeHandle()
     assert.ok(passed)
     return { client, passed }
   }
 
   /** What the client hears when what has arrived speaks, and the other way round. */
-  async function talk(client: Socket, socket: Socket): Promise<void> {
+  async function talk(client: Socket, { conduit, said }: Arrived): Promise<void> {
     let heard = ''
     client.on('data', (chunk: Buffer) => { heard += chunk.toString() })
-    socket.on('data', (chunk: Buffer) => void socket.write(`heard ${chunk.toString()}`))
     client.write('good night')
-    await until(() => heard === 'heard good night')
+    await until(() => said.text === 'good night')
+    conduit.write('good morning')
+    await until(() => heard === 'good morning')
   }
 
   it('brings sockets and their bytes in order, and leaves nothing of the bytes behind', async () => {
@@ -90,7 +117,7 @@ describe('a line for sockets', () => {
     }
     await until(() => arrived.length === 3)
     assert.deepEqual(arrived.map(({ text }) => text), texts)
-    for (const [i, { client }] of guests.entries()) await talk(client, (arrived[i] as { socket: Socket }).socket)
+    for (const [i, { client }] of guests.entries()) await talk(client, arrived[i] as Arrived)
     assert.deepEqual(faults, [])
   })
 
@@ -100,10 +127,9 @@ describe('a line for sockets', () => {
     await new Promise((resolve) => setTimeout(resolve, 20))
     line.send(Buffer.from('tybalt'), passed)
     await until(() => arrived.length === 4)
-    let [heard, isOver] = ['', false]
-    arrived[3]?.socket.on('data', (chunk: Buffer) => { heard += chunk.toString() }).on('end', () => { isOver = true })
-    await until(() => isOver)
-    assert.equal(heard, 'early')
+    const { said } = arrived[3] as Arrived
+    await until(() => said.isOver)
+    assert.equal(said.text, 'early')
   })
 
   it('has no room for ever more that nobody takes', async () => {

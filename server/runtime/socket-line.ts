@@ -14,9 +14,10 @@
  * The handles are no public interface. Node is pinned (ADR 0001), and where anything is not as expected there are no lines.
  */
 import { rmSync } from 'node:fs'
-import type { Socket } from 'node:net'
-import { endpointOf, socketOn } from './passed-socket.ts'
+import type { Conduit } from './conduit.ts'
+import { endpointOfHandle } from './passed-socket.ts'
 import type { PassedSocket, SocketHandle } from './passed-socket.ts'
+import { conduitOn } from './stream-conduit.ts'
 
 /** The sending end of a line. */
 export interface SocketLine {
@@ -37,7 +38,7 @@ export interface LandingOptions {
   /** Replaced when there is something; who may connect is the folder's business. */
   readonly path: string
   /** `bytes` are good until the call returns. */
-  readonly received: (bytes: Uint8Array, socket: Socket) => void
+  readonly received: (bytes: Uint8Array, conduit: Conduit) => void
   /** A line could not go on, and the sockets on it are lost. */
   readonly broken: (why: string) => void
 }
@@ -249,11 +250,11 @@ class Landed {
     this.#handle = undefined
     this.#bytes = Buffer.alloc(0)
     const bodyAt = HEAD_BYTES + (frame[LENGTH_BYTES] as number)
-    const socket = socketOn(handle)
-    const endpoint = endpointOf(socket)
-    if (endpoint === frame.toString('latin1', HEAD_BYTES, bodyAt)) this.#received(frame.subarray(bodyAt), socket)
-    else {
-      socket.destroy()
+    const endpoint = endpointOfHandle(handle)
+    if (endpoint === frame.toString('latin1', HEAD_BYTES, bodyAt)) {
+      this.#received(frame.subarray(bodyAt), conduitOn(handle))
+    } else {
+      handle.close()
       // Without one it is gone, and that is all.
       if (endpoint !== undefined) this.end('a socket that belongs to another frame')
     }

@@ -5,7 +5,6 @@
  * not take, in whole or in part, goes back to the writer, who writes it as it would have without all this; so does one
  * that is alone, which a call of its own serves as well.
  */
-import type { Socket } from 'node:net'
 import { RING_WRITES_MAX } from './write-ring.ts'
 import type { WriteRing } from './write-ring.ts'
 
@@ -14,12 +13,8 @@ const WIRE_BYTES_MAX = 16_384
 
 /** Whose write it is. */
 export interface BatchWriter {
-  /** Where it writes to now: a socket without TLS. */
-  readonly target: Socket
-  /** For the batch alone, at first undefined: the handle under `target` when it was last written to. */
-  handle: BatchHandle | undefined
-  /** The same: what that handle said. */
-  fd: number
+  /** The descriptor of what it writes to now; -1 when that is closed or given away. */
+  readonly fd: number
   /** The kernel did not take this part of what was to be written, the last one, which may be all of it. */
   writeRest(rest: string | Uint8Array): void
 }
@@ -28,11 +23,6 @@ interface Write {
   readonly wire: string | Uint8Array
   readonly writer: BatchWriter
 }
-export interface BatchHandle {
-  /** Negative when it is closed. */
-  readonly fd: number
-}
-const HANDLE = '_handle'
 
 export class WriteBatch {
   readonly #ring: WriteRing | undefined
@@ -82,7 +72,7 @@ export class WriteBatch {
     for (; at < writes.length; at++) {
       const { wire, writer } = writes[at] as Write
       // Of one that is gone by now the number may be another's; the kernel refuses -1.
-      if (!ring.add(rememberedDescriptor(writer), wire)) break
+      if (!ring.add(writer.fd, wire)) break
     }
     ring.submit()
     for (let i = from; i < at; i++) {
@@ -93,27 +83,4 @@ export class WriteBatch {
     }
     return at
   }
-}
-
-/** The file descriptor under a socket; -1 when there is none any more. */
-export function descriptorOf(socket: Socket): number {
-  return handleOf(socket)?.fd ?? -1
-}
-
-/**
- * The same without a call out of JavaScript, of which each touches four objects of C++. A handle has one descriptor until it is
- * closed, and a socket lets go of its handle before it closes it or gives it away: so while it is the same handle, the number
- * is not another's.
- */
-function rememberedDescriptor(writer: BatchWriter): number {
-  const handle = handleOf(writer.target)
-  if (handle !== writer.handle) {
-    writer.handle = handle
-    writer.fd = handle?.fd ?? -1
-  }
-  return writer.fd
-}
-
-function handleOf(socket: Socket): BatchHandle | undefined {
-  return (socket as unknown as Partial<Record<typeof HANDLE, BatchHandle | null>>)[HANDLE] ?? undefined
 }

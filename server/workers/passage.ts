@@ -7,21 +7,20 @@
  * are, and what was written and read is overwritten.
  */
 import { chmod, mkdir, rm } from 'node:fs/promises'
-import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { deserialize, serialize } from 'node:v8'
 import type { Log, MemberId } from '@rollcall/ports'
 import type { Guest, Passage } from '../edge/guest.ts'
 import { connectLine, hasSocketLines, landSockets } from '../runtime/index.ts'
-import type { PassedSocket, SocketLanding, SocketLine } from '../runtime/index.ts'
+import type { Conduit, PassedSocket, SocketLanding, SocketLine } from '../runtime/index.ts'
 
 export interface PassagePorts {
   readonly memberId: MemberId
   /** Of all members; made when it is not there. */
   readonly directory: string
   readonly log: Log
-  /** A client that has come; may close its socket. */
-  readonly takeIn: (guest: Guest, socket: Socket) => void
+  /** A client that has come; may close its connection. */
+  readonly takeIn: (guest: Guest, conduit: Conduit) => void
 }
 
 /** Opens the way to this worker; undefined where Node has no lines for sockets. Rejects when the folder cannot be used. */
@@ -41,7 +40,7 @@ export class WorkerPassage implements Passage {
     this.#ports = ports
     this.#landing = landSockets({
       path: this.#pathOf(ports.memberId),
-      received: (bytes, socket) => this.#received(bytes, socket),
+      received: (bytes, conduit) => this.#received(bytes, conduit),
       broken: (why) => ports.log.warn('passage-broken', { why }),
     })
   }
@@ -83,12 +82,12 @@ export class WorkerPassage implements Passage {
     this.#lines.clear()
   }
 
-  #received(bytes: Uint8Array, socket: Socket): void {
+  #received(bytes: Uint8Array, conduit: Conduit): void {
     try {
-      this.#ports.takeIn(deserialize(bytes) as Guest, socket)
+      this.#ports.takeIn(deserialize(bytes) as Guest, conduit)
     } catch (error) {
       this.#ports.log.error('guest-refused', { error })
-      socket.destroy()
+      conduit.destroy()
     }
   }
 

@@ -100,9 +100,9 @@ class Worker {
   #openPassage({ directory, memberId }: Seat, { log }: Runtime): Promise<WorkerPassage | undefined> {
     return openPassage({
       memberId, directory: join(directory, 'pass'), log,
-      takeIn: (guest, socket) => {
-        if (this.#running === undefined) socket.destroy()
-        else this.#running.server.edge.takeIn(guest, socket)
+      takeIn: (guest, conduit) => {
+        if (this.#running === undefined) conduit.destroy()
+        else this.#running.server.edge.takeIn(guest, conduit)
       },
     })
   }

@@ -240,7 +240,7 @@ export class Town {
     this.#directory ??= await mkdtemp(join(tmpdir(), 'town-'))
     const passage = await openPassage({
       memberId, directory: this.#directory, log: this.log,
-      takeIn: (guest, socket) => this.member(memberId).server.edge.takeIn(guest, socket),
+      takeIn: (guest, conduit) => this.member(memberId).server.edge.takeIn(guest, conduit),
     })
     if (passage === undefined) throw new Error('this Node has no lines for sockets')
     for (const { id, passage: other } of this.members.values()) {
