@@ -8,7 +8,7 @@
  * the system. A member with steady work, little or much, is left to V8.
  *
  * Why not by `gc()`: it stands still meanwhile, and it throws away what was compiled for objects that there are none of at that
- * moment, which in a quiet time is nearly everything: the next thousand logins would cost twice as much.
+ * moment, in a quiet time the whole path of a login.
  * Figures and what else was tried: docs/adr/0021-heap-policy.md.
  */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
