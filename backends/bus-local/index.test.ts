@@ -16,6 +16,7 @@ const clock: Clock = {
     return { cancel: () => clearInterval(timer) }
   },
   soon: callback => void setImmediate(callback),
+  endTurn: () => {},
 }
 
 busContract('local', async () => {

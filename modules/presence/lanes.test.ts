@@ -31,7 +31,7 @@ class WorkClock extends FakeClock {
   }
 
   /** Runs to the end of the turn; returns how long it took from `startMs` on. False when there was nothing to do. */
-  endTurn(startMs = this.workedMs): number | false {
+  override endTurn(startMs = this.workedMs): number | false {
     const callbacks = this.#next
     this.#next = []
     for (const callback of callbacks) callback()

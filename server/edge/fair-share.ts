@@ -3,7 +3,8 @@
  *
  * How it works: a peer that sent much is read up to its share; then its stream and its socket are held, and it stands in line.
  * Each turn those in front go on, for a slice of the turn, and stand in line again if they have more. So a turn is short
- * however many send much: whoever sends little is handled in the turn in which it arrives, and what is above the capacity of
+ * however many send much, and where input comes from so many that reading it alone takes long, what else is to be done has its time in
+ * between (`Clock.endTurn`): whoever sends little is handled in the turn in which it arrives, and what is above the capacity of
  * the member stays in sockets and slows its senders down (TCP). How long the line takes is how late the member is for those
  * who stand in it (`waitMs`), and part of its load; the later, the smaller the shares, so that all have theirs sooner. While
  * storage is behind the line stands still: else what waits would wait there, for everybody.
@@ -14,7 +15,10 @@ import { HOLD_SHARE } from './stages.ts'
 /** Elements of one connection in one turn, on a member that is not late, and at least. */
 const ELEMENTS_MAX = 64
 const ELEMENTS_MIN = 1
-/** Once a turn has taken so long, in ms, whoever is read in it has one element: lag is a mean, and says so too late. */
+/**
+ * Once a turn has taken so long, in ms, it ends for all others, and whoever is read in what is left of it has one element: lag is a
+ * mean, and says so too late.
+ */
 const LONG_TURN_MS = 20
 /** Reads between two looks at the clock; a power of two. */
 const READS_PER_LOOK = 16
@@ -88,14 +92,20 @@ export class FairShare {
   /** Bytes of a connection are about to be read. */
   beginRead(): void {
     if (!this.#isTurnOpen) {
-      this.#isTurnOpen = true
-      this.#reads = 0
-      this.#turnEndMs = this.#clock.monotonic() + LONG_TURN_MS
-      this.#clock.soon(this.#endTurn)
+      this.#openTurn()
       this.#adapt()
     } else if ((++this.#reads & (READS_PER_LOOK - 1)) === 0 && this.#clock.monotonic() >= this.#turnEndMs) {
+      this.#clock.endTurn()
+      if (!this.#isTurnOpen) this.#openTurn()
       this.elementsMax = ELEMENTS_MIN
     }
+  }
+
+  #openTurn(): void {
+    this.#isTurnOpen = true
+    this.#reads = 0
+    this.#turnEndMs = this.#clock.monotonic() + LONG_TURN_MS
+    this.#clock.soon(this.#endTurn)
   }
 
   readonly #endTurn = (): void => {

@@ -288,6 +288,24 @@ test('once a turn is long, whoever is read in it has one element; the next turn 
   assert.equal(share.elementsMax, 64)
 })
 
+test('a turn with input of very many ends for all others once it is long', async () => {
+  const clock = new TurnClock()
+  const share = new FairShare(clock, new FakeLoad(), { add: () => {} })
+  let ends = 0
+  const atEnd = () => {
+    if (ends++ < 1_000) clock.soon(atEnd)
+  }
+  clock.soon(atEnd)
+  // 2,000 sockets with 0.1 ms of work each, handled one after the other without a turn of the event loop in between.
+  for (let read = 0; read < 2_000; read++) {
+    share.beginRead()
+    clock.spend(0.1)
+  }
+  assert.ok(ends >= 8 && ends <= 10, `${ends} ends in 200 ms`)
+  assert.equal(share.elementsMax, 1)
+  ends = 1_000
+})
+
 test('while storage is behind those in line wait', async () => {
   const clock = new TurnClock()
   const load = new FakeLoad()

@@ -1,18 +1,21 @@
 /** The real clock: timers that never keep the process alive and whose callbacks never take it down. */
 import type { Clock, Log, Timer } from '@rollcall/ports'
+import { TurnEnd } from './turn-end.ts'
 
 /** The longest delay `setTimeout` can hold; beyond it would fire at once. */
 const DELAY_MAX_MS = 2_147_483_647
 
 /** Time of this machine; a callback that throws is logged as `clock-callback-threw`. */
 export function realClock(log: Log): Clock {
-  const guard = (callback: () => void) => (): void => {
+  const run = (callback: () => void): void => {
     try {
       callback()
     } catch (error) {
       log.error('clock-callback-threw', { error })
     }
   }
+  const guard = (callback: () => void) => (): void => run(callback)
+  const turnEnd = new TurnEnd(run)
   return {
     now: () => Date.now(),
     monotonic: () => performance.now(),
@@ -22,7 +25,8 @@ export function realClock(log: Log): Clock {
       const timer = setInterval(guard(callback), periodMs).unref()
       return { cancel: () => clearInterval(timer) }
     },
-    soon: callback => void setImmediate(guard(callback)),
+    soon: callback => turnEnd.add(callback),
+    endTurn: () => turnEnd.runAll(),
   }
 }
 

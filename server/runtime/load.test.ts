@@ -9,7 +9,7 @@ class TurnClock extends FakeClock {
   override soon(callback: () => void): void {
     this.turns.push(callback)
   }
-  endTurn(): void {
+  override endTurn(): void {
     for (const callback of this.turns.splice(0)) callback()
   }
 }

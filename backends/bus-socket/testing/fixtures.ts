@@ -28,6 +28,7 @@ export const realClock: Clock = {
     return { cancel: () => clearInterval(timer) }
   },
   soon: callback => void setImmediate(callback),
+  endTurn: () => {},
 }
 
 /** Resolves when it is so; fails after 5 s. */

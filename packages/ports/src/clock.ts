@@ -18,5 +18,10 @@ export interface Clock {
   every(periodMs: number, callback: () => void): Timer
   /** Runs `callback` after the current turn's I/O callbacks: the moment for per-turn flushes. */
   soon(callback: () => void): void
+  /**
+   * Runs what waits for the end of the turn now: a turn that brings very much input would let it wait for all of that. To be called
+   * between two inputs; from a callback of `soon` it does nothing.
+   */
+  endTurn(): void
 }
 export const Clock = definePort<Clock>('clock')

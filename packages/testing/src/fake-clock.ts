@@ -28,6 +28,7 @@ export class FakeClock implements Clock {
   readonly #heap: Entry[] = []
   #liveCount = 0
   #soon: (() => void)[] = []
+  #isInSoon = false
   #callbacksLeft = CALLBACKS_PER_ADVANCE_MAX
 
   constructor(startMs: number = FAKE_CLOCK_START_MS) {
@@ -53,6 +54,12 @@ export class FakeClock implements Clock {
 
   soon(callback: () => void): void {
     this.#soon.push(callback)
+  }
+
+  endTurn(): void {
+    if (this.#isInSoon) return
+    this.#callbacksLeft = CALLBACKS_PER_ADVANCE_MAX
+    this.#runSoonBatch()
   }
 
   /** Wall-clock jump (NTP, an operator): `now` changes by `byMs`, timers do not notice. */
@@ -110,13 +117,20 @@ export class FakeClock implements Clock {
   }
 
   #drainSoon(): void {
-    while (this.#soon.length > 0) {
-      const batch = this.#soon
-      this.#soon = []
+    while (this.#soon.length > 0) this.#runSoonBatch()
+  }
+
+  #runSoonBatch(): void {
+    const batch = this.#soon
+    this.#soon = []
+    this.#isInSoon = true
+    try {
       for (const callback of batch) {
         this.#spend()
         callback()
       }
+    } finally {
+      this.#isInSoon = false
     }
   }
 

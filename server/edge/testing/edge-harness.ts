@@ -16,6 +16,7 @@ import { createLocalBus } from '../../../backends/bus-local/index.ts'
 import type { ClientStanza, ComponentStanza, ServerMessage } from '../../protocol/messages.ts'
 import { singleMember } from '../../protocol/placement.ts'
 import { nodeCrypto } from '../../runtime/crypto.ts'
+import { TurnEnd } from '../../runtime/turn-end.ts'
 import { defaultEdgeConfig } from '../config.ts'
 import type { EdgeConfig, ListenerKind } from '../config.ts'
 import { createEdge } from '../edge.ts'
@@ -26,8 +27,14 @@ export const PASSWORD = 'balcony'
 
 /** Time that tests move, output that leaves by itself. */
 export class FlushingClock extends FakeClock {
+  readonly #turnEnd = new TurnEnd((callback) => callback())
+
   override soon(callback: () => void): void {
-    setImmediate(callback)
+    this.#turnEnd.add(callback)
+  }
+
+  override endTurn(): void {
+    this.#turnEnd.runAll()
   }
 }
 
