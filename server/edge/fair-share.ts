@@ -89,13 +89,13 @@ export class FairShare {
     else this.#clock.after(delayMs, this.#nextTurn)
   }
 
-  /** Bytes of a connection are about to be read. */
-  beginRead(): void {
+  /** Bytes of a connection are about to be read; `mayEndTurn`: nothing of it is half-way. */
+  beginRead(mayEndTurn = true): void {
     if (!this.#isTurnOpen) {
       this.#openTurn()
       this.#adapt()
     } else if ((++this.#reads & (READS_PER_LOOK - 1)) === 0 && this.#clock.monotonic() >= this.#turnEndMs) {
-      this.#clock.endTurn()
+      if (mayEndTurn) this.#clock.endTurn()
       if (!this.#isTurnOpen) this.#openTurn()
       this.elementsMax = ELEMENTS_MIN
     }

@@ -306,6 +306,18 @@ test('a turn with input of very many ends for all others once it is long', async
   ends = 1_000
 })
 
+test('a read that something is half-way in does not end the turn', () => {
+  const clock = new TurnClock()
+  const share = new FairShare(clock, new FakeLoad(), { add: () => {} })
+  let hasEnded = false
+  clock.soon(() => (hasEnded = true))
+  for (let read = 0; read < 1_000; read++) {
+    share.beginRead(false)
+    clock.spend(0.1)
+  }
+  assert.deepEqual([hasEnded, share.elementsMax], [false, 1])
+})
+
 test('while storage is behind those in line wait', async () => {
   const clock = new TurnClock()
   const load = new FakeLoad()

@@ -183,6 +183,8 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   // ------------------------------------------------------------------------------------ input
 
   onBytes(chunk: Uint8Array): void {
+    // What runs at the end of a turn may take the connection out of OpenSSL, and then this would be in clear where records are wanted.
+    this.hub.share.beginRead(this.#tls === undefined)
     if (this.#records === undefined) {
       this.onPlaintext(chunk)
       return
@@ -211,7 +213,6 @@ export class TcpConnection extends Connection implements FrameSink, Upgradable, 
   onPlaintext(chunk: Uint8Array): void {
     this.noteInput(chunk.length)
     this.shareUsed = 0
-    this.hub.share.beginRead()
     try {
       this.#framer.push(chunk, this)
     } catch (error) {
