@@ -1,9 +1,12 @@
 /** What peers see of an edge that is overloaded, over real sockets. */
 import assert from 'node:assert/strict'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { FakeLoad } from '@rollcall/testing'
+import { FakeLoad, recordingLog } from '@rollcall/testing'
 import { WebSocket } from 'ws'
+import { realClock } from '../runtime/clock.ts'
 import { knowsHungUp } from '../runtime/hung-up.ts'
 import { FairShare, shareOf } from './fair-share.ts'
 import { BIND, clearText, configOf, dial, dialTls, FlushingClock, HOST, juliet, logIn, OPEN, plainAuth, startRig, within } from './testing/edge-harness.ts'
@@ -304,6 +307,41 @@ test('a turn with input of very many ends for all others once it is long', async
   assert.ok(ends >= 8 && ends <= 10, `${ends} ends in 200 ms`)
   assert.equal(share.elementsMax, 1)
   ends = 1_000
+})
+
+test('what is to be written does not wait until the input of all has been read', async () => {
+  const SOCKETS = 400
+  const READ_MS = 0.2
+  const clock = realClock(recordingLog())
+  const share = new FairShare(clock, new FakeLoad(), { add: () => {} })
+  let reads = 0
+  let readsBeforeEnd = 0
+  let accepted = 0
+  const allAccepted = Promise.withResolvers<void>()
+  const allRead = Promise.withResolvers<void>()
+  const server = createServer((socket) => {
+    socket.on('data', () => {
+      share.beginRead()
+      if (reads === 0) clock.soon(() => (readsBeforeEnd = reads))
+      const endMs = performance.now() + READ_MS
+      while (performance.now() < endMs) continue
+      if (++reads === SOCKETS) allRead.resolve()
+    })
+    if (++accepted === SOCKETS) allAccepted.resolve()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const sockets = await Promise.all(Array.from({ length: SOCKETS }, () => new Promise<Socket>((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(socket))
+  })))
+  await within(allAccepted.promise, 'all accepted')
+  // In one turn: the next one finds input on all of them.
+  await pause(20)
+  for (const socket of sockets) socket.write(' ')
+  await within(allRead.promise, 'all read')
+  for (const socket of sockets) socket.destroy()
+  server.close()
+  assert.ok(readsBeforeEnd > 0 && readsBeforeEnd < SOCKETS / 2, `after ${readsBeforeEnd} of ${SOCKETS}`)
 })
 
 test('a read that something is half-way in does not end the turn', () => {
