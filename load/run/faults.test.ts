@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { accountsOf, populationOf } from '../model/population.ts'
 import { defaultProfile } from '../model/profile.ts'
 import type { Profile } from '../model/profile.ts'
-import { FakeServer } from '../testing/fake-server.ts'
+import { BUSY_FIRST, FakeServer } from '../testing/fake-server.ts'
 import type { Fault } from '../testing/fake-server.ts'
 import { LoadError, LoadRun } from './load-run.ts'
 import type { RunReport } from './make-report.ts'
@@ -98,6 +98,12 @@ describe('a run against a server that does one thing wrong', { concurrency: 18 }
     }
     assert.ok(compared > 50, `${compared} messages compared`)
     assert.ok(differing > 5, `${differing} senders differ between seeds`)
+  })
+
+  it('tries again for as long as a server is busy', async () => {
+    const { report, server } = await runAgainst('busy-at-first')
+    assert.equal(server.fault, 'none')
+    assert.deepEqual(found(report), { 'login-failed': BUSY_FIRST })
   })
 
   it('gives up when nobody can log in', async () => {

@@ -75,9 +75,9 @@ export class LoadRun implements ClientHost {
       const account = { name: population.names[user]!, password: population.passwords[user]!, resource: resourceOf(client - population.clientStarts[user]!) }
       this.clients.push(new Client(client, this, account))
     }
-    const { behaviour, clients, failures, outbox, traffic } = this
+    const { behaviour, clients, outbox, traffic } = this
     const took = (us: number): void => this.recorder.record('login', us)
-    this.logins = new Logins({ clients, limits: settings.limits, traffic, failures, took }, clientCount)
+    this.logins = new Logins({ clients, limits: settings.limits, traffic, took }, clientCount)
     this.recorder = new Recorder(target.pids, () => this.gauges())
     this.script = new Script({
       settings, behaviour, clients, logins: this.logins, traffic, recorder: this.recorder, outbox, arrived: () => this.arrived(),
@@ -156,8 +156,10 @@ export class LoadRun implements ClientHost {
     }
     const isLoginLost = this.logins.lost(index)
     if (reason === undefined) return
-    if (isLoginLost) this.failures.add('login-failed', () => `${this.nameOf(index)}: ${reason}`)
-    else if (wasPaused || this.behaviour.isSlowReader[index] === 1) this.slowDroppedCount++
+    if (isLoginLost) {
+      this.failures.add('login-failed', () => `${this.nameOf(index)}: ${reason}`)
+      this.logins.failed(reason)
+    } else if (wasPaused || this.behaviour.isSlowReader[index] === 1) this.slowDroppedCount++
     else this.failures.add('connection-lost', () => `${this.nameOf(index)}: ${reason}`)
     if (!this.isLive || !this.script.comesAgain(index)) return
     if (isLoginLost) this.logins.keepDueTime(index)

@@ -3,7 +3,6 @@
  *
  * Latency counts from when a login was due, however often it is tried and however long it waits for its turn.
  */
-import type { Tally, FailureKind } from '../check/violations.ts'
 import { PHASE } from '../wire/client.ts'
 import type { Client } from '../wire/client.ts'
 import type { RunLimits } from './settings.ts'
@@ -11,6 +10,8 @@ import type { Traffic } from './traffic.ts'
 
 /** When so many logins failed and none worked, the run is given up. */
 const HOPELESS_FAILURES = 20
+/** What a server says that is busy just now (RFC 6120 §4.9.3.17): trying again may help. */
+const BUSY = 'error: resource-constraint'
 
 export interface LoginsPorts {
   readonly clients: readonly Client[]
@@ -18,7 +19,6 @@ export interface LoginsPorts {
   readonly traffic: Traffic
   /** Takes the µs that a login took. */
   readonly took: (us: number) => void
-  readonly failures: Tally<FailureKind>
 }
 
 export class Logins {
@@ -33,6 +33,8 @@ export class Logins {
   /** Due times of logins that are tried again. */
   private readonly retryDueUs = new Map<number, number>()
   private inFlight = 0
+  /** Failures that trying again does not mend. */
+  private lastingFailures = 0
 
   constructor(ports: LoginsPorts, clientCount: number) {
     this.ports = ports
@@ -47,8 +49,12 @@ export class Logins {
   }
 
   get isHopeless(): boolean {
-    const { clients, failures } = this.ports
-    return this.count === 0 && failures.countOf('login-failed') >= Math.min(HOPELESS_FAILURES, clients.length)
+    return this.count === 0 && this.lastingFailures >= Math.min(HOPELESS_FAILURES, this.ports.clients.length)
+  }
+
+  /** The login of a client has failed. */
+  failed(reason: string): void {
+    if (reason !== BUSY) this.lastingFailures++
   }
 
   /** A client without a connection logs in as soon as there is room. */

@@ -27,11 +27,15 @@ export type Fault =
   | 'ghosts'
   | 'roster-short'
   | 'login-refused'
+  /** The first connections are told to come back later. */
+  | 'busy-at-first'
   | 'connection-dropped'
 
 const DOMAIN = 'capulet.example'
 /** Faults begin when so many of their kind have been done right. */
 const GOOD_FIRST = 20
+/** Connections that are turned away by one who is busy at first: as many as a run of so many people gives up after. */
+export const BUSY_FIRST = 14
 
 export class FakeServer {
   /** Bare names to full JIDs that are available, with their connection. */
@@ -43,6 +47,7 @@ export class FakeServer {
   /** Whom each sender has written to, in order. */
   readonly sent = new Map<string, string[]>()
   presenceCount = 0
+  turnedAwayCount = 0
   held: { readonly pair: string; readonly deliver: () => void } | undefined
   /** Watcher and contact between whom presence is dropped. */
   silenced: string | undefined
@@ -176,6 +181,11 @@ class Connection implements FrameSink {
       : `<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>`
     const declarations = `xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'`
     this.write(`<?xml version='1.0'?><stream:stream from='${DOMAIN}' id='s' version='1.0' ${declarations}>`)
+    if (this.server.fault === 'busy-at-first') {
+      if (++this.server.turnedAwayCount === BUSY_FIRST) this.server.fault = 'none'
+      this.socket.end(`<stream:error><resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>`)
+      return
+    }
     this.write(`<stream:features>${features}</stream:features>`)
   }
 
