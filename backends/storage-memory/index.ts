@@ -6,7 +6,7 @@
  * A write is first checked as a whole and then applied, which is what makes it atomic without a journal.
  */
 import { StorageError, checkLimit, checkWriteOps, jsonText } from '@rollcall/ports'
-import type { ArchiveEntry, ArchivePage, ArchiveQuery, Json, Owner, StorageBackend, WholeStore, WriteOp } from '@rollcall/ports'
+import type { ArchiveEntry, ArchivePage, ArchiveQuery, Json, Owner, Rows, StorageBackend, WholeStore, WriteOp } from '@rollcall/ports'
 import { MemoryArchive } from './memory-archive.ts'
 
 type ByOwner<T> = Map<string, Map<Owner, T>>
@@ -87,7 +87,7 @@ export class MemoryStorage implements StorageBackend {
     return ownersAfter(this.#maps.get(store), after, limit)
   }
 
-  ownerGet(owner: Owner, stores: readonly WholeStore[]): Promise<(Json | undefined | Map<string, Json>)[]> {
+  ownerGet(owner: Owner, stores: readonly WholeStore[]): Promise<(Json | undefined | Rows<Json>)[]> {
     return Promise.all(stores.map(({ kind, storeName }) => (kind === 'map' ? this.mapAll(storeName, owner) : this.keyvalGet(storeName, owner))))
   }
 

@@ -12,7 +12,7 @@
 import { resolve as absolute } from 'node:path'
 import { BusError, StorageError, checkAppend, jsonText } from '@rollcall/ports'
 import type {
-  ArchiveEntry, ArchivePage, ArchiveQuery, Clock, Json, Log, Metrics, Owner, StorageBackend, WholeStore, WriteOp,
+  ArchiveEntry, ArchivePage, ArchiveQuery, Clock, Json, Log, Metrics, Owner, Rows, StorageBackend, WholeStore, WriteOp,
 } from '@rollcall/ports'
 import { createSocketBus } from '../bus-socket/index.ts'
 import type { SocketBus } from '../bus-socket/index.ts'
@@ -205,7 +205,7 @@ export class RemoteStorage implements StorageBackend {
     return this.#call('mapOwners', [store, after, limit]) as Promise<Owner[]>
   }
 
-  async ownerGet(owner: Owner, stores: readonly WholeStore[]): Promise<(Json | undefined | Map<string, Json>)[]> {
+  async ownerGet(owner: Owner, stores: readonly WholeStore[]): Promise<(Json | undefined | Rows<Json>)[]> {
     return fromOwnerParts((await this.#call('ownerGet', [owner, stores], Math.max(1, stores.length))) as OwnerParts, stores)
   }
 

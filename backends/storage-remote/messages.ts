@@ -4,9 +4,9 @@
  * Appends to logs are most of what a server writes, so they have a form of their own in which values are JSON text that
  * nobody parses on the way. Everything else is JSON: the name of the call and its arguments.
  */
-import { JsonText, StorageError, literal, varint, wireJson } from '@rollcall/ports'
+import { FlatRows, JsonText, StorageError, literal, varint, wireJson } from '@rollcall/ports'
 import type {
-  ArchiveEntry, BusCodec, BusMessage, Json, Owner, StorageBackend, StorageErrorCode, WholeStore, WireReader, WriteOp,
+  ArchiveEntry, BusCodec, BusMessage, Json, Owner, Rows, StorageBackend, StorageErrorCode, WholeStore, WireReader, WriteOp,
 } from '@rollcall/ports'
 
 /** Calls that are the same here and there. */
@@ -84,15 +84,20 @@ function readAppends(reader: WireReader): WriteOp[] {
 
 // ---------------------------------------------------------------------------------------------- replies
 
-/** What `ownerGet` answers as JSON: per store the entries of the map, or an array of the value if there is one. */
+/** What `ownerGet` answers as JSON: per store key, value, key, value of a map, or an array of the value if there is one. */
 export type OwnerParts = readonly (readonly Json[])[]
 
-export function ownerParts(values: readonly (Json | undefined | Map<string, Json>)[]): OwnerParts {
-  return values.map(value => (value instanceof Map ? [...value] : value === undefined ? [] : [value]))
+export function ownerParts(values: readonly (Json | undefined | Rows<Json>)[], stores: readonly WholeStore[]): OwnerParts {
+  return values.map((value, at) => {
+    if (stores[at]!.kind !== 'map') return value === undefined ? [] : [value as Json]
+    const flat: Json[] = []
+    ;(value as Rows<Json>).forEach((row, key) => void flat.push(key, row))
+    return flat
+  })
 }
 
-export function fromOwnerParts(parts: OwnerParts, stores: readonly WholeStore[]): (Json | undefined | Map<string, Json>)[] {
-  return parts.map((part, at) => (stores[at]!.kind === 'map' ? new Map(part as [string, Json][]) : part[0]))
+export function fromOwnerParts(parts: OwnerParts, stores: readonly WholeStore[]): (Json | undefined | Rows<Json>)[] {
+  return parts.map((part, at) => (stores[at]!.kind === 'map' ? new FlatRows(part) : part[0]))
 }
 
 interface WireError {

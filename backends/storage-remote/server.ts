@@ -61,7 +61,10 @@ async function answer(backend: StorageBackend, message: StorageMessage): Promise
 }
 
 function call(backend: StorageBackend, { name, args }: StorageCall): Promise<unknown> {
-  if (name === 'ownerGet') return backend.ownerGet(...(args as Parameters<StorageBackend['ownerGet']>)).then(ownerParts)
+  if (name === 'ownerGet') {
+    const [owner, stores] = args as Parameters<StorageBackend['ownerGet']>
+    return backend.ownerGet(owner, stores).then((values) => ownerParts(values, stores))
+  }
   // Checked by the client's types; what a later version adds is for the backend to refuse.
   const method = backend[name] as (...values: readonly unknown[]) => Promise<unknown>
   return method.apply(backend, args as unknown[])

@@ -9,9 +9,9 @@
  * Bounded: at most `queueOpsMax` operations wait; beyond that calls reject with `StorageError('busy')`.
  */
 import { Worker } from 'node:worker_threads'
-import { StorageError, checkAppend, checkLimit, checkWriteOps, jsonText } from '@rollcall/ports'
+import { FlatRows, StorageError, checkAppend, checkLimit, checkWriteOps, jsonText } from '@rollcall/ports'
 import type {
-  ArchiveEntry, ArchivePage, ArchiveQuery, Clock, CounterMetric, HistogramMetric, Json, Metrics, Owner, StorageBackend, WholeStore, WriteOp,
+  ArchiveEntry, ArchivePage, ArchiveQuery, Clock, CounterMetric, HistogramMetric, Json, Metrics, Owner, Rows, StorageBackend, WholeStore, WriteOp,
 } from '@rollcall/ports'
 import { CALL, STATUS, encodeOp } from './wire.ts'
 import type { Cell, Control, Report, WireError, WorkerOptions } from './wire.ts'
@@ -74,12 +74,10 @@ const asIs = (cell: Cell): Cell => cell
 const asNothing = (): void => {}
 const orUndefined = (cell: Cell): Json | undefined => (cell === null ? undefined : (JSON.parse(cell as string) as Json))
 
-const mapOf = (cell: Cell): Map<string, Json> => (cell === null ? new Map() : mapOfFlat(JSON.parse(`[${cell}]`) as Json[]))
 
-/** From key, value, key, value. */
-function mapOfFlat(flat: readonly Json[]): Map<string, Json> {
+function mapOf(cell: Cell): Map<string, Json> {
   const all = new Map<string, Json>()
-  for (let at = 0; at < flat.length; at += 2) all.set(flat[at] as string, flat[at + 1]!)
+  if (cell !== null) new FlatRows(JSON.parse(`[${cell}]`) as Json[]).forEach((value, key) => void all.set(key, value))
   return all
 }
 
@@ -198,12 +196,12 @@ export class SqliteStorage implements StorageBackend {
     return JSON.parse((await this.#call(1, [CALL.mapOwners, store, after ?? null, limit], asIs)) as string) as Owner[]
   }
 
-  ownerGet(owner: Owner, stores: readonly WholeStore[]): Promise<(Json | undefined | Map<string, Json>)[]> {
+  ownerGet(owner: Owner, stores: readonly WholeStore[]): Promise<(Json | undefined | Rows<Json>)[]> {
     const cells: Cell[] = [CALL.ownerGet, owner, stores.length]
     for (const { kind, storeName } of stores) cells.push(kind === 'map' ? CALL.mapAll : CALL.keyvalGet, storeName)
     return this.#call(Math.max(1, stores.length), cells, (cell) => {
       const parts = JSON.parse(cell as string) as Json[][]
-      return parts.map((part, at) => (stores[at]!.kind === 'map' ? mapOfFlat(part) : part[0]))
+      return parts.map((part, at) => (stores[at]!.kind === 'map' ? new FlatRows(part) : part[0]))
     })
   }
 

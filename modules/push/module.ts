@@ -44,7 +44,7 @@ export default defineModule({
     const slot = accountSlot<Registrations>({
       slotName: 'push',
       version: 1,
-      ...storedIn(registrationStore, (rows) => new Registrations(rows.values())),
+      ...storedIn(registrationStore, (rows) => Registrations.fromRows(rows)),
       exportState: (registrations) => registrations.rows,
       importState: (json) => new Registrations(json as unknown as readonly RegistrationRow[]),
     })

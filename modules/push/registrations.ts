@@ -2,6 +2,7 @@
 import { parseJid } from '@rollcall/jid'
 import type { Jid } from '@rollcall/jid'
 import type { Session } from '@rollcall/module-api'
+import type { Rows } from '@rollcall/ports'
 
 /** One field of the publish options, as the client gave it. A type, not an interface, so that it counts as JSON. */
 export type OptionField = { readonly var: string; readonly values: readonly string[] }
@@ -44,6 +45,12 @@ export class Registrations {
 
   constructor(rows: Iterable<RegistrationRow> = []) {
     for (const row of rows) this.put(new Registration(row))
+  }
+
+  static fromRows(rows: Rows<RegistrationRow>): Registrations {
+    const registrations = new Registrations()
+    rows.forEach((row) => registrations.put(new Registration(row)))
+    return registrations
   }
 
   get size(): number {

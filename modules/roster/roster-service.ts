@@ -9,7 +9,7 @@
 import { storedIn } from '@rollcall/module-api'
 import type { Account, AccountSlot, Accounts, InboundStanza, OutboundStanza, Router, Session } from '@rollcall/module-api'
 import type { AccountIqRequest } from '@rollcall/module-api'
-import type { Clock, CounterMetric, Log, MapStore, Metrics } from '@rollcall/ports'
+import type { Clock, CounterMetric, Log, MapStore, Metrics, Rows } from '@rollcall/ports'
 import type { Jid } from '@rollcall/jid'
 import { buildStanza, StanzaError } from '@rollcall/stanza'
 import type { Stanza } from '@rollcall/stanza'
@@ -85,7 +85,7 @@ export class RosterService {
     return this.#fromRows(await this.#ports.store.all(account.toString()), account)
   }
 
-  #fromRows(rows: ReadonlyMap<string, RosterRow>, account: Jid): AccountRoster {
+  #fromRows(rows: Rows<RosterRow>, account: Jid): AccountRoster {
     const owner = account.toString()
     const { roster, tombstones, badKeys } = fromRows(rows)
     for (const key of badKeys) this.#ports.log.warn('roster-row-ignored', { account: owner, contact: key })

@@ -8,6 +8,7 @@
  */
 import { JidError, parseJid, parseJidWire } from '@rollcall/jid'
 import { mapStore } from '@rollcall/ports'
+import type { Rows } from '@rollcall/ports'
 import type { Jid } from '@rollcall/jid'
 import { AccountRoster, versionAt } from './account-roster.ts'
 import { noGroups, RosterItem } from './roster-item.ts'
@@ -65,28 +66,25 @@ export interface StoredRoster {
 }
 
 /** The roster in rows. */
-export function fromRows(rows: ReadonlyMap<string, RosterRow>): StoredRoster {
+export function fromRows(rows: Rows<RosterRow>): StoredRoster {
   const roster = new AccountRoster()
   const items: RosterItem[] = []
   const requests: [RosterItem, string][] = []
   const tombstones: string[] = []
   const badKeys: string[] = []
   let removedVersion = 0
-  for (const [key, row] of rows) {
+  rows.forEach((row, key) => {
     if (row.removed === true) {
       removedVersion = Math.max(removedVersion, row.version)
       if (key !== removalKey) tombstones.push(key)
-      continue
+      return
     }
     const jid = jidOfKey(key)
-    if (jid === undefined) {
-      badKeys.push(key)
-      continue
-    }
+    if (jid === undefined) return void badKeys.push(key)
     const item = itemOf(jid, row)
     items.push(item)
     if (row.request !== undefined && item.isPendingIn) requests.push([item, row.request])
-  }
+  })
   roster.populate(items, removedVersion)
   for (const [item, request] of requests) roster.setRequest(item, request)
   return { roster, tombstones, badKeys }

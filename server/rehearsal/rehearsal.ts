@@ -34,7 +34,7 @@ const CONTACTS = 32
 const LULL_MS = 100
 const ITERATIONS = { 'SHA-1': 4096, 'SHA-256': 4096, 'SHA-512': 4096 }
 
-const defaultBudget: Budget = { cpuSecondsMax: 3, wallMsMax: 10_000 }
+const defaultBudget: Budget = { cpuSecondsMax: 6, wallMsMax: 10_000 }
 
 export interface RehearsalPorts {
   readonly clock: Clock

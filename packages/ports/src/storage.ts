@@ -149,10 +149,14 @@ export class StorageError extends Error {
 
 /** A store of which everything that an owner has can be read at once. */
 export type WholeStore = StoreDeclaration<'keyval' | 'map'>
-/** What is read of such a store: the value, undefined when there is none; or the whole map, empty when there is none. */
+/** What a map holds, to be gone through once: a `Map` is one, and making it is as dear as reading its rows. */
+export interface Rows<V> {
+  forEach(act: (value: V, key: string) => void): void
+}
+/** What is read of such a store: the value, undefined when there is none; or the rows of the map, none when there is none. */
 export type Stored<D> =
   D extends StoreDeclaration<'keyval', infer V> ? V | undefined
-  : D extends StoreDeclaration<'map', infer V> ? ReadonlyMap<string, V>
+  : D extends StoreDeclaration<'map', infer V> ? Rows<V>
   : never
 
 /** What a backend implements; modules get the typed stores above, made from it by `openStore`. */
@@ -170,7 +174,7 @@ export interface StorageBackend {
   mapAll(store: string, owner: Owner): Promise<Map<string, Json>>
   mapOwners(store: string, after: Owner | undefined, limit: number): Promise<Owner[]>
   /** What one owner has in several stores, in the order of the stores, as of one moment: one read instead of one for each. */
-  ownerGet(owner: Owner, stores: readonly WholeStore[]): Promise<(Json | undefined | Map<string, Json>)[]>
+  ownerGet(owner: Owner, stores: readonly WholeStore[]): Promise<(Json | undefined | Rows<Json>)[]>
   archiveQuery(store: string, owner: Owner, query: ArchiveQuery): Promise<ArchivePage<Json>>
   archiveCount(store: string, owner: Owner, query: Omit<ArchiveQuery, 'limit'>): Promise<number>
   counterGet(store: string, owner: Owner, key: string): Promise<number>
