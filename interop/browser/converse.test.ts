@@ -64,6 +64,18 @@ describe('Converse.js in Chromium, on the page that the server serves', () => {
     await romeo.seesContact('juliet@localhost', 'online')
   })
 
+  it('a list of emojis that does not arrive is asked for again', async () => {
+    const { page } = juliet.window
+    let refused = 0
+    await page.route('**/emoji.json', (route) => (refused++ < 2 ? route.abort() : route.continue()))
+    await page.goto(`${origin()}/?as=juliet`)
+    await juliet.seesContact('romeo@localhost', 'online')
+    await juliet.openChat('romeo@localhost')
+    await juliet.say('Sweet, good night! :smile:')
+    await romeo.sees('Sweet, good night! \u{1f604}')
+    assert.equal(refused, 3)
+  })
+
   it('both reconnect by themselves after the server was killed and started again, and chat', async () => {
     await server.kill()
     await server.start()

@@ -62,12 +62,22 @@ const login = account
   ? { jid: `${account.localpart}@${settings.host}`, password: account.password, auto_login: true, nickname: account.localpart }
   : {}
 
+/** Converse.js asks once, and without the list its chats fail to be drawn (14.0): but the server may be away for a moment. */
+async function emojisSoonerOrLater() {
+  for (let waitMs = 250; ; waitMs = Math.min(30_000, 2 * waitMs)) {
+    await new Promise((resolve) => setTimeout(resolve, waitMs))
+    const response = await fetch(new URL('converse/emoji.json', base)).catch(() => undefined)
+    if (response?.ok) return response.json()
+  }
+}
+
 // A demo account's window that is closed says goodbye, so that the other window sees it go at once; by itself Converse.js
 // leaves it to the server to find out, which waits for a client that may come back (XEP-0198). Others may come back.
 converse.plugins.add('rollcall', {
   initialize() {
     const { api } = this['_converse']
     if (account) addEventListener('pagehide', () => api.connection.disconnect())
+    api.listen.on('loadEmojis', (_, emojis) => (Object.keys(emojis).length > 0 ? emojis : emojisSoonerOrLater()))
   },
 })
 
