@@ -206,8 +206,10 @@ test('whoever sends much at once yields after its share, loses nothing and keeps
   assert.equal(rig.metrics.value('rollcall_edge_input_shares_total'), 4)
 }))
 
-test('the same over WebSocket', () => withRig(async (rig) => {
-  const socket = new WebSocket(`ws://127.0.0.1:${rig.port('http')}/ws`, ['xmpp'])
+/** Somebody who is bound over WebSocket. */
+async function boundOverWebSocket(rig: Rig, kind: 'http' | 'https' = 'http'): Promise<WebSocket> {
+  const scheme = kind === 'http' ? 'ws' : 'wss'
+  const socket = new WebSocket(`${scheme}://127.0.0.1:${rig.port(kind)}/ws`, ['xmpp'], { rejectUnauthorized: false })
   const texts: string[] = []
   socket.on('message', (data: Buffer) => texts.push(data.toString()))
   const until = (pattern: RegExp) => within((async () => {
@@ -225,12 +227,52 @@ test('the same over WebSocket', () => withRig(async (rig) => {
   await until(/features/)
   say(BIND.replace('<iq', "<iq xmlns='jabber:client'"))
   await until(/result/)
-  for (const message of messages(300)) say(message.replace('<message', "<message xmlns='jabber:client'"))
+  return socket
+}
+
+function sayMany(socket: WebSocket, count: number): void {
+  for (const message of messages(count)) socket.send(message.replace('<message', "<message xmlns='jabber:client'"))
+}
+
+test('the same over WebSocket', () => withRig(async (rig) => {
+  const socket = await boundOverWebSocket(rig)
+  sayMany(socket, 300)
   await rig.core.waitFor('client-stanza', 300)
   assert.deepEqual(ids(rig), messages(300).map((_, at) => `m${at}`))
   assert.equal(rig.metrics.value('rollcall_edge_input_shares_total'), 4)
   socket.terminate()
 }))
+
+/** Each look at it is 25 ms later. */
+class SlowClock extends FlushingClock {
+  endCount = 0
+  #looks = 0
+
+  override monotonic(): number {
+    return super.monotonic() + 25 * this.#looks++
+  }
+
+  override endTurn(): void {
+    this.endCount++
+    super.endTurn()
+  }
+}
+
+for (const kind of ['http', 'https'] as const) test(`a turn that is long by input over WebSocket (${kind}) ends for all others too, and the order stays`, async () => {
+  const clock = new SlowClock()
+  const rig = await startRig(configOf([kind], clearText), { clock })
+  try {
+    const socket = await boundOverWebSocket(rig, kind)
+    clock.endCount = 0
+    sayMany(socket, 60)
+    await rig.core.waitFor('client-stanza', 60)
+    assert.deepEqual(ids(rig), messages(60).map((_, at) => `m${at}`))
+    assert.ok(clock.endCount >= 1, 'no end of a turn')
+    socket.terminate()
+  } finally {
+    await rig.stop()
+  }
+})
 
 class TurnClock extends FlushingClock {
   /** What a turn does takes time. */

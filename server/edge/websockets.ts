@@ -110,6 +110,8 @@ export class WebSocketConnection extends Connection {
   // ------------------------------------------------------------------------------------ input
 
   onText(bytes: Uint8Array): void {
+    // Of a message that is whole nothing is half-way, not in `ws` either; whatever runs now may end or hold this connection.
+    this.hub.share.beginRead()
     this.noteInput(bytes.length)
     if (this.holds === 0) {
       this.#read(bytes)
