@@ -258,21 +258,23 @@ class SlowClock extends FlushingClock {
   }
 }
 
-for (const kind of ['http', 'https'] as const) test(`a turn that is long by input over WebSocket (${kind}) ends for all others too, and the order stays`, async () => {
-  const clock = new SlowClock()
-  const rig = await startRig(configOf([kind], clearText), { clock })
-  try {
-    const socket = await boundOverWebSocket(rig, kind)
-    clock.endCount = 0
-    sayMany(socket, 60)
-    await rig.core.waitFor('client-stanza', 60)
-    assert.deepEqual(ids(rig), messages(60).map((_, at) => `m${at}`))
-    assert.ok(clock.endCount >= 1, 'no end of a turn')
-    socket.terminate()
-  } finally {
-    await rig.stop()
-  }
-})
+for (const kind of ['http', 'https'] as const) {
+  test(`a turn that is long by input over WebSocket ends for all others too, and the order stays: ${kind}`, async () => {
+    const clock = new SlowClock()
+    const rig = await startRig(configOf([kind], clearText), { clock })
+    try {
+      const socket = await boundOverWebSocket(rig, kind)
+      clock.endCount = 0
+      sayMany(socket, 60)
+      await rig.core.waitFor('client-stanza', 60)
+      assert.deepEqual(ids(rig), messages(60).map((_, at) => `m${at}`))
+      assert.ok(clock.endCount >= 1, 'no end of a turn')
+      socket.terminate()
+    } finally {
+      await rig.stop()
+    }
+  })
+}
 
 class TurnClock extends FlushingClock {
   /** What a turn does takes time. */
